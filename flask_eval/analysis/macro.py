@@ -1,0 +1,169 @@
+"""A model's mean over its skills, and its drop from all instances to a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from flask_eval.analysis.coding import Coded, Floats, Ints, Mask
+from flask_eval.analysis.scores import (
+    NOT_ASKED,
+    Interval,
+    Spread,
+    check_confidence,
+    cluster_spread,
+    compact,
+    count_distinct,
+    intervals,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MacroRow:
+    """A model's mean over the means of its skills, each skill with the same weight."""
+
+    rater: str
+    kind: str
+    model: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+    """Instances behind it."""
+    n_ratings: int
+    skills: tuple[str, ...]
+    """The skills that count: those that every model of the rater has a score for."""
+    left_out: tuple[str, ...]
+    """Skills that only some models have a score for."""
+    reason: str = ""
+    """Why mean or interval is missing."""
+
+
+def macro_means(data: Coded, rater: str, *, confidence: float = 0.95, resamples: int = 1000) -> tuple[MacroRow, ...]:
+    """The models of a rater by their macro mean, highest first.
+
+    A skill counts where every model has a score for it, so that all means are of the same skills; the cells behind
+    them may differ between models. The interval is of the same kind as a mean's, with the influence
+    `(score - mean of its skill) / (skills * ratings of the skill)`.
+    """
+    check_confidence(confidence)
+    own = data.rater == data.raters.index(rater)
+    models = np.unique(data.model[own])
+    rows = np.flatnonzero(own & ~np.isnan(data.score))
+    shape = len(data.models), len(data.skills)
+    means, counts = _cell_means(data, rows, shape)
+    common, some = (counts[models] > 0).all(axis=0), (counts[models] > 0).any(axis=0)
+    rows = rows[common[data.skill[rows]]]
+    group, skill = data.model[rows], data.skill[rows]
+    weight = 1 / (max(int(common.sum()), 1) * counts[group, skill])
+    influence = weight * (data.score[rows] - means[group, skill])
+    spread = cluster_spread(influence, group, data.cluster[rows], shape[0], data.n_clusters)
+    macro = means[:, common].mean(axis=1) if common.any() else np.full(shape[0], np.nan)
+    found = intervals(macro, spread, [data.scale(data.raters.index(rater))] * shape[0], confidence)
+    if not resamples:
+        found = [Interval(None, None, "", NOT_ASKED)] * shape[0]
+    instances = count_distinct(group, data.instance[rows], shape[0], len(data.table.instances))
+    ratings = np.bincount(group, minlength=shape[0])
+    why = "" if common.any() else "no skill has a score of every model" if some.any() else "no score is a number"
+    made = [
+        MacroRow(
+            rater=rater,
+            kind=data.table.raters[rater],
+            model=data.models[m],
+            mean=None if why else float(macro[m]),
+            low=found[m].low,
+            high=found[m].high,
+            n=int(instances[m]),
+            n_ratings=int(ratings[m]),
+            skills=tuple(np.array(data.skills, object)[common]),
+            left_out=tuple(np.array(data.skills, object)[some & ~common]),
+            reason=why or found[m].reason,
+        )
+        for m in models
+    ]
+    return tuple(sorted(made, key=lambda row: (-np.inf if row.mean is None else -row.mean, row.model)))
+
+
+def _cell_means(data: Coded, rows: Ints, shape: tuple[int, int]) -> tuple[Floats, Ints]:
+    """Mean and number of the scores of each model (first axis) in each skill."""
+    size = shape[0] * shape[1]
+    cell = data.model[rows] * shape[1] + data.skill[rows]
+    counts = np.bincount(cell, minlength=size)
+    with np.errstate(invalid="ignore"):
+        means = np.bincount(cell, data.score[rows], size) / counts
+    return means.reshape(shape), counts.reshape(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class DropRow:
+    """What a model scores within a slice, against everything: the slice's mean less the mean of all."""
+
+    rater: str
+    kind: str
+    model: str
+    skill: str | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    reason: str = ""
+
+
+def drops(
+    data: Coded, inside: Mask, *, by_skill: bool = False, confidence: float = 0.95, resamples: int = 1000
+) -> tuple[DropRow, ...]:
+    """The drop from all instances to a slice, per rater and model (and skill).
+
+    Both means share the slice's instances; the influence of a rating is that on the slice's mean less that on the mean
+    of all, so the interval knows it. Degrees of freedom are those of the smaller part, the slice.
+
+    Args:
+        data: the ratings.
+        inside: which ratings belong to the slice.
+        by_skill: one row a skill, instead of all skills pooled.
+        confidence: of the intervals.
+        resamples: 0 for no intervals.
+    """
+    check_confidence(confidence)
+    rows = np.flatnonzero(~np.isnan(data.score))
+    n_skills = len(data.skills) if by_skill else 1
+    key = (data.rater * len(data.models) + data.model) * n_skills + (data.skill if by_skill else 0)
+    groups, group = compact(key[rows], len(data.raters) * len(data.models) * n_skills)
+    difference, spread = _differences(data, rows, inside[rows], group, groups.size)
+    found = intervals(difference, spread, [None] * groups.size, confidence)
+    if not resamples:
+        found = [Interval(None, None, "", NOT_ASKED)] * groups.size
+    return tuple(
+        DropRow(
+            rater=data.raters[rater],
+            kind=data.table.raters[data.raters[rater]],
+            model=data.models[model],
+            skill=data.skills[skill] if by_skill else None,
+            difference=None if np.isnan(difference[k]) else float(difference[k]),
+            low=found[k].low,
+            high=found[k].high,
+            reason=found[k].reason,
+        )
+        for k, (rater, model, skill) in enumerate(_parts(groups, len(data.models), n_skills))
+    )
+
+
+def _parts(codes: Ints, n_models: int, n_skills: int) -> Iterator[tuple[int, int, int]]:
+    for code in codes.tolist():
+        pair, skill = divmod(code, n_skills)
+        yield *divmod(pair, n_models), skill
+
+
+def _differences(data: Coded, rows: Ints, part: Mask, group: Ints, size: int) -> tuple[Floats, Spread]:
+    """Slice's mean less mean of all, one a group, and its spread."""
+    score, cluster = data.score[rows], data.cluster[rows]
+    counts, own = np.bincount(group, minlength=size), np.bincount(group[part], minlength=size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(group, score, size) / counts
+        sliced = np.bincount(group[part], score[part], size) / own
+        influence = np.where(part, (score - sliced[group]) / own[group], 0) - (score - mean[group]) / counts[group]
+    influence = np.where(own[group] > 0, influence, 0)
+    error, _ = cluster_spread(influence, group, cluster, size, data.n_clusters)
+    clusters = count_distinct(group[part], cluster[part], size, data.n_clusters)
+    return sliced - mean, Spread(np.where(clusters > 1, error, np.nan), clusters)

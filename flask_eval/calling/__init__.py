@@ -1,0 +1,1 @@
+"""Requests in, recorded calls out: keys, limits, retries, budget, resume."""

@@ -1,0 +1,122 @@
+"""`flask-eval check`: the user's own files, before anything is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flask_eval.cli.common import say
+from flask_eval.errors import RecordError, UserError
+
+
+@click.command("check", short_help="Check your own files: rubrics, judge cards, instances, responses ...")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--rubrics", default="flask", show_default=True, help="The rubric set that instances' skills belong to.")
+def check_command(files: tuple[str, ...], rubrics: str) -> int:
+    """Check FILES: rubric sets, judge cards, taxonomies, slices, prompts; instances, responses, ratings, completions.
+
+    What a file holds is seen from its fields. Each file gets one line; exit 2 where one has a fault.
+    """
+    from flask_eval.content import load_rubrics
+
+    faults = 0
+    load_rubrics(rubrics)
+    for name in files:
+        try:
+            said = _check(name, rubrics)
+        except UserError as error:
+            faults += 1
+            say(f"flask-eval: {error}")
+        else:
+            click.echo(f"{name}: {said}")
+    return 2 if faults else 0
+
+
+def _check(name: str, rubrics: str) -> str:
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        return _yaml(path)
+    if path.suffix == ".jinja":
+        return _prompt(name, rubrics)
+    if path.suffix == ".txt":
+        from flask_eval.content import load_slice
+
+        return f"slice '{path.stem}', {len(load_slice(name).ids or ())} ids, ok"
+    return _table(name, rubrics)
+
+
+def _yaml(path: Path) -> str:
+    from flask_eval import content
+    from flask_eval.errors import NotFoundError
+    from flask_eval.records import load_yaml, yaml_record
+    from flask_eval.schema import JudgeCard, RubricSet, Slice, Taxonomy, describe
+
+    if not path.is_file():
+        raise NotFoundError(f"{path}: no such file")
+    text = content.text_of(path)
+    data, _ = load_yaml(text, str(path))
+    keys = set(data) if isinstance(data, dict) else set()
+    if "skills" in keys or "scale" in keys:
+        rubrics = yaml_record(text, str(path), RubricSet)
+        return f"rubric set '{rubrics.name}', {len(rubrics.skills)} skills, scale {describe(rubrics.scale)}, ok"
+    if keys & {"adapter", "model", "prompt"}:
+        card = yaml_record(text, str(path), JudgeCard)
+        return f"judge card '{card.name}', {card.adapter} {card.model}, ok"
+    if keys & {"domains", "difficulties"}:
+        taxonomy = yaml_record(text, str(path), Taxonomy)
+        return f"taxonomy '{taxonomy.name}', {len(taxonomy.domains)} domains, {len(taxonomy.difficulties)} difficulties, ok"
+    if keys & {"where", "ids"}:
+        part = yaml_record(text, str(path), Slice)
+        return f"slice '{part.name}', ok"
+    raise RecordError(str(path), "is no rubric set, judge card, taxonomy or slice", "see `flask-eval list schemas`")
+
+
+def _prompt(name: str, rubrics: str) -> str:
+    from flask_eval.content import load_rubrics
+    from flask_eval.prompting import open_prompt
+    from flask_eval.schema import JudgeCard
+
+    prompt = open_prompt(JudgeCard(name="check", adapter="openai", model="none", prompt=name), load_rubrics(rubrics))
+    return f"prompt, asks for {prompt.asks}, ok"
+
+
+def _table(name: str, rubrics: str) -> str:
+    from flask_eval.records import read_rows
+
+    _, first = next(iter(read_rows(name)))
+    has = set(first)
+    if {"rater", "skill"} <= has:
+        from flask_eval.ratings import read_ratings
+
+        return f"{len(read_ratings(name).ratings):,} ratings, ok"
+    if "instance" in has and "skill" in has:
+        from flask_eval.adapters.replay import open_replay
+
+        open_replay(name)
+        return "recorded completions, ok"
+    if "instance" in has:
+        from flask_eval.judging import read_responses
+
+        found = read_responses(name)
+        models = dict.fromkeys(r.model for r in found)
+        return f"{len(found):,} responses by {', '.join(list(models)[:5])}{' ...' if len(models) > 5 else ''}, ok"
+    return _instances(name, rubrics)
+
+
+def _instances(name: str, rubrics: str) -> str:
+    from flask_eval.content import check_skills, load_rubrics
+    from flask_eval.judging import read_instances
+
+    found = read_instances(name)
+    rubric_set = load_rubrics(rubrics)
+    for instance in found:
+        own = {s.name for s in instance.rubrics}
+        check_skills(
+            [s for s in instance.annotation.skills if s not in own], rubric_set, f"{name}, instance '{instance.id}'"
+        )
+    bare = sum(not i.annotation.skills for i in found)
+    said: dict[str, Any] = {"without skills": bare, "without a reference": sum(not i.reference for i in found)}
+    notes = "".join(f", {n} {what}" for what, n in said.items() if n)
+    return f"{len(found):,} instances{notes}, ok"

@@ -1,0 +1,97 @@
+"""What commands share: results as JSON, progress, lines for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+json_option = click.option(
+    "--json", "json_file", metavar="FILE", help="Write the result record as JSON (-: standard output)."
+)
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error."""
+    click.echo(text, err=True)
+
+
+def write_json(target: str | None, result: Mapping[str, Any]) -> None:
+    """Write a result record where `--json` says."""
+    if target is None:
+        return
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def names_of(text: str | None) -> list[str]:
+    """A list that was given with commas."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """Show how far work is: a bar where standard error is a terminal, else a line a minute.
+
+    Yields:
+        A function that takes how much is done, and a few words.
+    """
+    if sys.stderr.isatty():
+        with _bar(label, total) as update:
+            yield update
+        return
+    last = [time.monotonic()]
+
+    def line(done: int, words: str) -> None:
+        if time.monotonic() - last[0] >= 60:
+            last[0] = time.monotonic()
+            say(f"{label}: {done} of {total}{f', {words}' if words else ''}")
+
+    yield line
+
+
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(label, total=total, words="")
+        yield lambda done, words: shown.update(task, completed=done, words=words)
+
+
+def outcomes_line(ratings: Mapping[str, int]) -> str:
+    """Counts of outcomes in words: `720 scored, 3 refused`."""
+    return ", ".join(f"{n:,} {outcome.replace('_', ' ')}" for outcome, n in ratings.items()) or "none"
+
+
+def percent(share: float | None) -> str:
+    """A share as per cent; a dash where there is none. Rounded down, so that only all is 100%."""
+    return "-" if share is None else f"{int(share * 1000) / 10:.1f}%"
+
+
+def without_line(without: Mapping[str, int]) -> str:
+    """Instances without a response in words: `40 instances by each of 15 models`."""
+    counts = set(without.values())
+    if len(without) > 1 and len(counts) == 1:
+        return f"{counts.pop():,} instances have no response by each of {len(without)} models"
+    shown = ", ".join(f"{model} {n:,}" for model, n in list(without.items())[:6])
+    return f"instances without a response: {shown}{', ...' if len(without) > 6 else ''}"

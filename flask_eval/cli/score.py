@@ -1,0 +1,195 @@
+"""`flask-eval score`: judge responses skill by skill, into a run."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flask_eval.cli.common import (
+    json_option,
+    names_of,
+    outcomes_line,
+    percent,
+    progress,
+    say,
+    without_line,
+    write_json,
+)
+
+
+@click.command("score", short_help="Judge responses skill by skill, into a run.")
+@click.argument("instances")
+@click.argument("responses", nargs=-1, required=True)
+@click.option("--judge", required=True, help="A judge card, ADAPTER:MODEL, replay:FILE or metric:NAME.")
+@click.option("--judge-model", metavar="M", help="Takes the place of the card's model.")
+@click.option(
+    "--base-url", metavar="URL", help="A server that speaks the adapter's API, e.g. http://127.0.0.1:8000/v1."
+)
+@click.option("--rubrics", default="flask", show_default=True, help="A shipped rubric set, or your file.")
+@click.option("--prompt", help="A shipped prompt (flask, skill_agnostic, checklist), or your template.")
+@click.option("-o", "--out", metavar="RUN", help="The run's folder; a repeat goes on where it stopped.")
+@click.option("--dry-run", is_flag=True, help="Say cells, calls, tokens and cost; call nothing.")
+@click.option("--budget", type=click.FloatRange(min=0), metavar="USD", help="Stop before this much is spent.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N cells, in file order.")
+@click.option("--slice", "part", metavar="S", help="Only these instances: a file of ids, or a YAML slice.")
+@click.option("--skills", metavar="S,...", help="Rate these skills in place of the annotated ones.")
+@click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Verdicts on each response.")
+@click.option("--packing", default="all", show_default=True, help="Skills in one call: all, one, or a number.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Requests in flight (default: 16, or the card's)."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Kept with the run.")
+@click.option("--retry", metavar="OUTCOME,...", help="Ask again what came to these outcomes: unparsed, refused ...")
+@click.option(
+    "--empty",
+    type=click.Choice(["missing", "lowest"]),
+    default="missing",
+    show_default=True,
+    help="What an empty response counts as.",
+)
+@click.option("--durable", is_flag=True, help="Sync every call to disk: safe against a power cut, slower.")
+@click.option(
+    "--min-coverage",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    help="Exit 1 where a smaller share of ratings is scored.",
+)
+@click.option(
+    "--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Read a field from a column of another name."
+)
+@json_option
+def score_command(**options: Any) -> int:
+    """Judge RESPONSES to INSTANCES skill by skill, and keep every call in RUN.
+
+    INSTANCES and RESPONSES are JSONL, CSV or Parquet files, folders of them, or hub sets (hf:ORG/NAME); see
+    `docs/files.md`. The same command goes on after a stop, and asks nothing again that is recorded.
+
+    \b
+    Examples:
+      flask-eval score instances.jsonl responses/ --judge openai:gpt-5-mini -o runs/a --dry-run
+      flask-eval score instances.jsonl responses/ --judge local --base-url http://127.0.0.1:8000/v1 -o runs/b
+      flask-eval score instances.jsonl responses/ --judge metric:rouge_l -o runs/baseline
+    """  # noqa: D301
+    from flask_eval.importing.hub import parse_mapping
+    from flask_eval.judging import plan as make_plan
+
+    plan = make_plan(
+        options["instances"],
+        list(options["responses"]),
+        judge=options["judge"],
+        rubrics=options["rubrics"],
+        prompt=options["prompt"],
+        model=options["judge_model"],
+        base_url=options["base_url"],
+        samples=options["samples"],
+        packing=options["packing"],
+        limit=options["limit"],
+        part=options["part"],
+        skills=names_of(options["skills"]) or None,
+        empty=options["empty"],
+        seed=options["seed"],
+        mapping=parse_mapping(options["pairs"]),
+    )
+    for note in plan.notes:
+        say(f"note: {note}")
+    if options["dry_run"]:
+        return _dry_run(plan, options)
+    return _score(plan, options)
+
+
+def _dry_run(plan: Any, options: dict[str, Any]) -> int:
+    from flask_eval.judging.estimate import estimate
+
+    found = estimate(plan, options["out"], concurrency=options["concurrency"])
+    write_json(options["json_file"], found)
+    tokens = found["tokens"]
+    say(f"{found['cells']:,} cells in {found['calls']:,} calls; nothing was sent")
+    say(
+        f"tokens: {tokens['input']:,} input ({tokens['cacheable']:,} of them a start that an earlier request shares), "
+        f"about {tokens['output']:,} output (assumed, {found['output_tokens_per_rating']} a rating)"
+    )
+    usd = found["cost_usd"]
+    if usd["sync"] is None:
+        say(f"cost: unknown; {found['undefined']['cost_usd']}")
+    else:
+        say(f"cost: {usd['sync']:.2f} USD; {usd['cached']:.2f} with prompt caching; {usd['batch']:.2f} in a batch")
+    return 0
+
+
+def _score(plan: Any, options: dict[str, Any]) -> int:
+    from flask_eval.errors import UserError
+    from flask_eval.judging import score
+
+    if options["out"] is None:
+        raise UserError("-o is missing: name the run's folder, e.g. -o runs/first (or say --dry-run)")
+    with _stoppable(), progress("judging", len(plan.cells)) as show:
+        done = score(
+            plan,
+            out=Path(options["out"]),
+            concurrency=options["concurrency"],
+            budget=options["budget"],
+            retry=names_of(options["retry"]),
+            durable=options["durable"],
+            on_progress=lambda p: show(p.judged, _words(p)),
+        )
+    result = done.result
+    write_json(options["json_file"], result)
+    _tell(result)
+    if done.stopped_by:
+        say(f"stopped: {done.stopped_by}; {result['cells']['left']:,} cells are left, the same command goes on")
+        return 3
+    if options["min_coverage"] is not None and (result["coverage"] or 0.0) < options["min_coverage"]:
+        say(f"coverage {percent(result['coverage'])} is below --min-coverage {options['min_coverage']}")
+        return 1
+    return 0
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM stops as ctrl-C does: calls in flight finish first."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _words(progress: Any) -> str:
+    tally = progress.tally
+    parts = [f"{tally.answered:,} calls"]
+    if tally.failed:
+        parts.append(f"{tally.failed} failed")
+    if tally.cost_usd:
+        parts.append(f"{tally.cost_usd:.2f} USD")
+    return ", ".join(parts)
+
+
+def _tell(result: dict[str, Any]) -> None:
+    cells, calls = result["cells"], result["calls"]
+    if not calls["sent"] and result["nothing_to_do"]:
+        say("nothing to do: the run holds every cell already")
+    say(f"{cells['judged']:,} of {cells['planned']:,} cells judged; ratings: {outcomes_line(result['ratings'])}")
+    say(f"coverage {percent(result['coverage'])}")
+    without = {m: n for m, n in result["without_response"].items() if n}
+    if without:
+        say(without_line(without))
+    if calls["sent"]:
+        tokens = result["tokens"]
+        cost = "unknown cost" if result["cost_usd"] is None else f"{result['cost_usd']:.4f} USD"
+        say(
+            f"{calls['answered']:,} calls answered, {calls['failed']:,} failed ({calls['sent']:,} sent); "
+            f"{tokens['input']:,} + {tokens['output']:,} tokens, {cost}; {result['seconds']:.1f} s"
+        )
+    if result.get("unknown_properties"):
+        say(f"{result['unknown_properties']} properties that nobody asked for were ignored")
+    if result.get("note"):
+        say(result["note"])

@@ -1,0 +1,229 @@
+"""Prose: which of the scores that a free text names is the verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flask_eval.parsing.hits import Hit, Page, Rank, ends_line
+from flask_eval.parsing.names import Mention
+from flask_eval.parsing.quotes import Span
+from flask_eval.parsing.values import Mark, fold, take
+from flask_eval.schema import Asked, Scale
+
+MAX_RATIONALE_CHARS = 4000
+MAX_PROSE_CHARS = 100_000
+"""A longer text is read from its end: the verdict is the last."""
+
+_INSIDE_A_SKILL = frozenset(
+    "score scores rating verdict rationale reason reasons reasoning feedback explanation analysis justification evaluation "
+    "assessment comment comments strengths weaknesses evidence grade level why observations answer".split()
+)
+_HEADING = re.compile(
+    r"^[^\S\n]*(?:#{1,6}[^\S\n]+(?P<hash>[^\n]{1,80})|\*\*(?P<bold>[^*\n]{1,60})\*\*:?|"
+    r"\d+[.)][^\S\n]+\**(?P<item>[A-Z][\w &/-]{1,40})\**:?|(?P<colon>[A-Z][\w &/-]{2,30}):)[^\S\n]*$",
+    re.MULTILINE,
+)
+_AT_LINE_START = re.compile(
+    r"(?:^|\n)[^\w\n]*(?:\d+[.):]*\s*)?(?:(?:skill|criterion|aspect|dimension|metric|category|name)\s*(?:\d+\s*)?[:.)-]?\s*)?[^\w\n]*$",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
+_GOES_ON = re.compile(r"\s*(?:i|it|so|thus|hence|therefore|score|rating|accordingly)\b", re.IGNORECASE)
+_LINE = re.compile(r"[^\n]*\w[^\n]*|[^\n]*[★⭐][^\n]*")
+_BULLET = re.compile(r"[\s>\"'`]*(?:[-•]\s+)?")
+_CLOSERS = re.compile(r"[^\w+\n]*\Z")
+_LEAD_IN = re.compile(r"\s*(?:-+|:|,|\()\s*(?=[^\d\s])|\s*\.\s+(?=[A-Z])")
+_NUMBERED = re.compile(r"^[^\w\n]*(?:\d+|[A-Za-z])[.):-]\s", re.MULTILINE)
+_GLOSSED = re.compile(r"[A-Za-z][\w' -]{0,30}?\s*(?:\(|:\s*)(?=[^()\n]{1,20}\)?\s*\.?\Z)")
+_LABELLED = re.compile(r"^[^\w\n]*(?:[A-Z]\w*\s){0,3}[A-Z]\w*[^\S\n]*:[^\S\n]*", re.MULTILINE)
+_UNKNOWN = re.compile(r"^[^\w\n]*(?:\d+[.)]\s*)?(?P<name>[A-Z][\w &/-]{1,40}?)[^\S\n]*(?:[:=|]|\s-\s)[^\S\n]*(?=[\d\w])", re.MULTILINE)
+_LEADING = re.compile(r"^\W*(?:feedback|rationale|reason(?:ing)?|explanation|analysis|justification)\s*:\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a text says of one asked property: its value, where it stands, how plainly it is said, and the reasons."""
+
+    mark: Mark | None
+    rank: Rank = Rank.HEDGED
+    start: int = -1
+    rationale: str = ""
+
+
+def tell(text: str, answer: Sequence[Asked]) -> list[Told]:
+    """What a free text says of each asked property."""
+    text = text[-MAX_PROSE_CHARS:]
+    page = Page(text, answer)
+    if len(answer) == 1:
+        return [_one(page, text)]
+    sections = _sections(page, text)
+    first = min((span[0] for spans in sections for span in spans), default=len(text))
+    return [_of_several(page, text, k, sections[k], first) for k in range(len(answer))]
+
+
+def unknown(text: str, answer: Sequence[Asked], known: dict[str, int]) -> list[str]:
+    """Names that head a line with a value on the scale, and that nobody asked for."""
+    text = text[-MAX_PROSE_CHARS:]
+    page = Page(text, answer)
+    names = []
+    for line in _UNKNOWN.finditer(page.text):
+        name = fold(line["name"])
+        parts = set(name.split("_"))
+        mark = take(page.text, line.end(), answer[0].scale) if name and name not in known else None
+        if mark and mark.outcome == "scored" and ends_line(page.text, mark.end) and not parts & (_INSIDE_A_SKILL | {"overall", "final", "response", "total"}):
+            names.append(line["name"].strip())
+    return names
+
+
+def _one(page: Page, text: str) -> Told:
+    """The verdict on the only property asked for: a final one, one in its own section, or the plainest of the text."""
+    scale = page.answer[0].scale
+    everything = [*page.hits(scale), *page.named(0), *_bare(page, (0, len(text)), scale)]
+    best = _plainest(everything, scale)
+    if best is None or best.rank is not Rank.FINAL:
+        spans = _sections(page, text)[0]
+        if spans and any(heading.start() > spans[-1][0] for heading in _foreign_headings(text, page)):
+            best = _plainest(_within(everything, spans), scale) or best
+    if best is None:
+        return Told(None, rationale=_trimmed(text))
+    return Told(best.mark, best.rank, best.start, _without(text, best, (0, len(text))))
+
+
+def _of_several(page: Page, text: str, index: int, spans: list[Span], first: int) -> Told:
+    """The verdict on one of several properties: beside its name, or in its section."""
+    scale = page.answer[index].scale
+    hits = [*page.named(index), *(hit for hit in page.hits(scale) if hit.index == index)]
+    if not any(hit.rank <= Rank.EXPLICIT for hit in hits):
+        hits += _within([hit for hit in page.hits(scale) if hit.index is None and hit.rank is not Rank.FOREIGN], spans)
+        hits += [hit for span in spans if _headed(page, span) for hit in _bare(page, span, scale)]
+    best = _plainest(hits, scale)
+    span = next((span for span in reversed(spans) if best is None or span[0] <= best.start < span[1]), None)
+    if span is not None and _headed(page, span):
+        rationale = _without(text, best, span) if best else _trimmed(text[slice(*span)])
+    else:
+        rationale = _trimmed(text[:first]) or _trimmed(text)
+    return Told(None, rationale=rationale) if best is None else Told(best.mark, best.rank, best.start, rationale)
+
+
+def _plainest(hits: list[Hit], scale: Scale) -> Hit | None:
+    """The last of the plainest hits; hedged and foreign ones count only where all of them agree."""
+    if scale.labels and any(hit.mark.outcome != "out_of_range" for hit in hits):
+        hits = [hit for hit in hits if hit.mark.outcome != "out_of_range"]
+    if not hits:
+        return None
+    rank = min(hit.rank for hit in hits)
+    best = [hit for hit in hits if hit.rank == rank]
+    if rank >= Rank.FOREIGN and len({(hit.mark.outcome, hit.mark.score) for hit in best}) > 1:
+        return None
+    return max(best, key=lambda hit: (hit.end, -hit.start))
+
+
+def _within(hits: list[Hit], spans: list[Span]) -> list[Hit]:
+    return [hit for hit in hits if any(start <= hit.start < end for start, end in spans)]
+
+
+def _sections(page: Page, text: str) -> list[list[Span]]:
+    """For each asked property the parts of the text that speak of it: below its headings, else in its sentences."""
+    heads = [mention for mention in page.mentions if _is_heading(page, mention)]
+    borders = sorted({*(m.start for m in heads), *(h.start() for h in _foreign_headings(text, page)), len(text)})
+    spans: list[list[Span]] = [[] for _ in page.answer]
+    for head in heads:
+        spans[head.index].append((head.start, next((border for border in borders if border > head.start), len(text))))
+    for index, own in enumerate(spans):
+        if not own:
+            own.extend(_sentences(page, index))
+    return spans
+
+
+def _is_heading(page: Page, mention: Mention) -> bool:
+    return bool(_AT_LINE_START.search(page.text[max(0, mention.start - 60) : mention.start]))
+
+
+def _headed(page: Page, span: Span) -> bool:
+    return any(mention.start == span[0] and _is_heading(page, mention) for mention in page.mentions)
+
+
+def _foreign_headings(text: str, page: Page) -> list[re.Match[str]]:
+    """Headings that name no asked property and nothing that belongs inside a section."""
+    named = [mention.start for mention in page.mentions]
+    return [
+        heading
+        for heading in _HEADING.finditer(text)
+        if not any(heading.start() <= start < heading.end() for start in named)
+        and not _INSIDE_A_SKILL & set(fold(heading[heading.lastgroup or 0]).split("_"))
+    ]
+
+
+def _sentences(page: Page, index: int) -> Iterator[Span]:
+    """From each mention to the end of its sentence, and the next one where that goes on; less what names another."""
+    for k, mention in enumerate(page.mentions):
+        if mention.index != index:
+            continue
+        stop = _SENTENCE_END.search(page.text, mention.end)
+        if stop and _GOES_ON.match(page.text, stop.end()):
+            stop = _SENTENCE_END.search(page.text, stop.end())
+        end = stop.start() if stop else len(page.text)
+        following = page.mentions[k + 1 :]
+        yield mention.start, min([end, *(other.start for other in following[:1] if other.index != index)])
+
+
+def _bare(page: Page, span: Span, scale: Scale) -> Iterator[Hit]:
+    """A last or first line that is only a value; a value that opens the text, as in `4 - good` or `Yes, because`."""
+    lines = [line.span() for line in _LINE.finditer(page.text, *span)]
+    if not lines:
+        return
+    marks = [_line_value(page, line, scale) for line in (lines[-1], *lines[-2:-1], lines[0])]
+    last, before, first = marks[0], marks[1] if len(lines) > 1 else None, marks[-1]
+    if last and not (before and before.score != last.score and len(lines) > 2):
+        yield Hit(Rank.BARE, lines[-1][0], last.end, last)
+    elif first and len(lines) > 1 and not last:
+        yield Hit(Rank.BARE, lines[0][0], first.end, first)
+    elif not last and (lead := _opening(page, lines, scale)):
+        yield Hit(Rank.BARE, lines[0][0], lead.end, lead)
+
+
+def _line_value(page: Page, line: Span, scale: Scale) -> Mark | None:
+    """The value of a line that holds nothing else."""
+    bullet = _BULLET.match(page.text, *line)
+    mark = take(page.text[: line[1]], bullet.end() if bullet else line[0], scale)
+    return mark if mark and _CLOSERS.match(page.text, mark.end, line[1]) else None
+
+
+def _opening(page: Page, lines: list[Span], scale: Scale) -> Mark | None:
+    """The value that opens the text, before a dash, a comma, a bracket or a full stop; never the head of a list."""
+    start, end = lines[0]
+    bullet = _BULLET.match(page.text, start, end)
+    mark = take(page.text, bullet.end() if bullet else start, scale)
+    if mark is None:
+        return _glossed(page, lines, scale)
+    lead = _LEAD_IN.match(page.text, mark.end, end)
+    if lead is None or len(_NUMBERED.findall(page.text)) > 1:
+        return None
+    numbered = lead[0].strip() == "." and not isinstance(mark.score, str)
+    return mark if not numbered or (len(lines) == 1 and len(page.text.split()) <= 6) else None
+
+
+def _glossed(page: Page, lines: list[Span], scale: Scale) -> Mark | None:
+    """`Good (4)`, `Response: 4`, as all that the text says."""
+    if len(lines) != 1:
+        return None
+    gloss = _GLOSSED.match(page.text, *lines[0])
+    mark = take(page.text, gloss.end(), scale) if gloss else None
+    return mark if mark and _CLOSERS.match(page.text, mark.end, lines[0][1]) else None
+
+
+def _without(text: str, hit: Hit, span: Span) -> str:
+    """The reasons: the text less the verdict, where the verdict is a sentence or a line of its own."""
+    before, after = text[span[0] : max(hit.start, span[0])], text[hit.end : span[1]]
+    own = not before.strip() or bool(re.search(r"[.!?\n:*]\W*$", before[-20:]))
+    if hit.rank >= Rank.NAMED and hit.rank is not Rank.BARE and not own:
+        return _trimmed(text[slice(*span)])
+    return _trimmed(before.rstrip(" \n*#_[-") + "\n" + after.lstrip(" .,;:)]}*/-_|>\n"))
+
+
+def _trimmed(text: str) -> str:
+    """A rationale without its own heading, not longer than anyone reads."""
+    text = _LEADING.sub("", text.strip(), count=1).strip()
+    return text if len(text) <= MAX_RATIONALE_CHARS else text[:MAX_RATIONALE_CHARS].rstrip() + " ..."

@@ -1,0 +1,140 @@
+"""Quotes: which parts of a judge's text are not the judge's own words, or not meant as a verdict."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+Span = tuple[int, int]
+
+_SIGN = re.compile(r"(?P<line>^[^\S\n]{0,3}>[^\n]*)|(?P<ends>\n[^\S\n]*\n)|(?P<fence>```+)|(?P<sign>[\"“”„«»‘’'`])", re.MULTILINE)
+_CLOSED_BY = {'"': '"', "“": "”“", "„": "“”", "«": "»", "‘": "’", "'": "'", "`": "`"}
+
+_THEY = r"(?:response|answer|assistant|model|author|user|text|candidate|student|it|they|he|she|output|essay|code|which|that|who)"
+_SAYS = (
+    r"(?:says|said|claims|claimed|states|stated|writes|wrote|asserts|asserted|insists|insisted|declares|declared|prints|"
+    r"printed|outputs|quotes|quoted|mentions|mentioned|argues|argued|suggests|suggested|demands|demanded|requests|requested|"
+    r"asks|asked|tells|told|instructs|instructed|orders|begs|wants|tries|tried|attempts|pretends|ends\s+with|"
+    r"asking|requesting|demanding|claiming|insisting|stating|saying|pretending|begging|trying)"
+)
+_WHAT_IS_SAID = (
+    r"(?:that|it|should|must|be|to|the|judge|grader|evaluator|me|us|for|a|an|of|give|get|deserves?|itself|is|has|its|own|text|"
+    r"line|lines|words|string|phrase|with|as|at|on|verdict|result|force|output|print|return|contains?|includes?|full|perfect)"
+)
+_SAID = rf"\b{_SAYS}\s*[:,]?(?:\s+{_WHAT_IS_SAID})*\s*:?\s*"
+_HOLDS = (
+    rf"(?:\b(?:contains?|contained|containing|includes?|included|including)|\b{_THEY}\s+(?:\w+\s+)?(?:has|had|gives|gave|rates|rated))"
+    r"(?:\s+(?:the|a|an|its|own|text|words|lines?|string|dict|object|json|verdict|score|rating|itself|phrase|of|following))*\s*[:,]?\s*"
+)
+_OWN_OF = (
+    r"\b(?:response|answer|assistant|model|candidate|author)(?:'s)?\s+(?:own|self-\w+)(?:\s+\w+){0,2}(?:\s+(?:is|was|of))?\s*[:,]?\s*|"
+    r"\b(?:dict|json|object|text|content)\s+(?:in|of|from)\s+the\s+(?:response|answer|assistant|model)(?:\s+(?:is|was))?\s*[:,]?\s*|"
+    r"\bquot(?:e|ing|ed)(?:\s+\w+){0,4}\s*[:,]?\s*"
+)
+_OPENED = r"(?:```+\w*\s*)?[\"'“‘`(\[]?\s*$"
+_SAID_BEFORE = re.compile(_SAID + _OPENED, re.IGNORECASE)
+_TOLD_BEFORE = re.compile(rf"(?:{_SAID}|{_HOLDS}|{_OWN_OF}){_OPENED}", re.IGNORECASE)
+_SAID_AFTER = re.compile(
+    r"[\"'”’`)]?[^\S\n]*[,;:(-]?[^\S\n]*(?:(?:this|that|which|it)[^\S\n]+)?(?:(?:is|was|are|were)[^\S\n]+)?"
+    r"(?:what[^\S\n]+(?:the|it)\b|(?:just\s+)?(?:quoted|copied|taken)[^\S\n]+from\b|(?:claimed|written|produced|given)[^\S\n]+by[^\S\n]+the[^\S\n]+"
+    r"(?:response|answer|assistant|model|candidate|author|text)|(?:is|was)[^\S\n]+(?:the[^\S\n]+response's|in[^\S\n]+the[^\S\n]+response|part[^\S\n]+of))",
+    re.IGNORECASE,
+)
+
+_SENTENCE = re.compile(r"[.!?](?=\s)|\n|;")
+_CLAUSE = re.compile(
+    r"[,:()\[\]\"|]|\s-+\s|\b(?:and|but|so|thus|hence|therefore|resulting|yet|because|since|while|whereas|though|although|"
+    r"which|making|leading|earning|giving|scoring|receiving|getting|deserving|warranting|meriting|with|i|i'd|i'll|we|my)\b",
+    re.IGNORECASE,
+)
+_UNMEANT = re.compile(
+    r"\b(?:not|never|cannot|neither|nor|instead\s+of|rather\s+than|opposed\s+to|than|below|above|short\s+of|almost|nearly|"
+    r"close\s+to|nearer|towards?|approach\w*|at\s+most|at\s+least|up\s+to|maximum|minimum|max|min|highest|lowest|scale|range|"
+    r"rang\w+|between|require[sd]?|requirements?|requiring|need(?:s|ed|ing)?|such\s+as|example|hypothetical\w*|previous\w*|"
+    r"reference|itself|themselves|himself|herself|prevent\w*|keep\w*|expected|threshold|reserved|criteria\s+(?:for|of)|"
+    r"criterion\s+(?:for|of)|descriptions?\s+(?:for|of)|definitions?\s+(?:for|of)|"
+    r"to\s+(?:earn|get|receive|achieve|reach|merit|deserve|obtain|attain|justify|warrant|qualify\s+for|be\s+given|be\s+awarded|score|rate))\b"
+    r"|n't\b|e\.g|\bwould\s+(?:have|otherwise|need|require)\b|\b(?:miss\w*|lack\w*|enough|falls?|fail\w*)\b[^.]*\b(?:for|to|of)\s+(?:an?|the)?\s*$",
+    re.IGNORECASE,
+)
+_FITS = re.compile(r"\b(?:meet|match|fit|align|satisf|correspond|fulfil)\w*", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|never|cannot|hardly|barely|than|would)\b|n't\b", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"\breference(?:\s+\w+)?\s*[(,]?\s*(?:(?:with|of|which|that|has|had|got|gets|is|at|itself|a|the|whose)\s+)*$", re.IGNORECASE
+)
+_IF = re.compile(r"\b(?:if|unless|had\s+(?:it|the|they)|were\s+(?:it|the|they)|with\s+(?:more|better|additional|fewer)|otherwise)\b", re.IGNORECASE)
+_MIGHT = re.compile(r"\b(?:would|could|might|may|'d)\b", re.IGNORECASE)
+_FIRST_PERSON = re.compile(r"\b(?:i|we)\s+(?:would|might|could)\b|\bi'd\b", re.IGNORECASE)
+_RULE_AFTER = re.compile(
+    r"[\"'”’)]?\s*(?:,\s*)?(?:(?:it|one|that|the\s+\w+)\s+)?(?:requires?|required|needs?|means|would\s+(?!be\s+(?:fair|appropriate|suitable|"
+    r"reasonable|justified))|could|might|if\b|when\b|unless|represents?|denotes|describes?|is\s+(?:reserved|for|only|defined|described|"
+    r"(?:given|awarded|assigned|used)\s+(?:when|if|to|for|only))|indicates\s+(?:that\s+)?an?\b|corresponds?\s+to\s+an?\b|reserved|"
+    r"criteria|criterion|levels?|rubric|descriptions?|standards?|(?:responses|answers)\b|"
+    r"(?:response|answer)\s+(?:would|must|should|needs?|requires?)\b)",
+    re.IGNORECASE,
+)
+
+
+def quoted(text: str) -> list[Span]:
+    """The passages in quotation marks, backticks or block quotes, in order; a quote does not pass a blank line."""
+    found: list[Span] = []
+    opened: tuple[str, int] | None = None
+    for sign in _SIGN.finditer(text):
+        if sign["line"] is not None:
+            found.append(sign.span())
+            opened = None
+        elif sign["sign"] is None:
+            opened = None
+        elif opened is not None and sign[0] in _CLOSED_BY[opened[0]] and _closes(text, sign.start()):
+            found.append((opened[1], sign.end()))
+            opened = None
+        elif opened is None and sign[0] in _CLOSED_BY and _opens(text, sign.start()):
+            opened = (sign[0], sign.start())
+    return found
+
+
+def _opens(text: str, at: int) -> bool:
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    return not before.isalnum() and bool(after) and not after.isspace()
+
+
+def _closes(text: str, at: int) -> bool:
+    return not text[at + 1 : at + 2].isalnum()
+
+
+def inside(spans: list[Span], start: int, end: int) -> bool:
+    """Whether one of the ordered spans holds all of start..end."""
+    k = bisect_right(spans, (start, len(spans) and spans[-1][1])) - 1
+    return k >= 0 and spans[k][0] <= start and end <= spans[k][1]
+
+
+def is_attributed(text: str, start: int, end: int) -> bool:
+    """Whether the words right before or after say that someone else wrote this: `the response claims ...`."""
+    lead = re.split(r"[.!?](?=\s)|\n\s*\n", text[max(0, start - 160) : start])[-1]
+    return bool(_TOLD_BEFORE.search(lead) or _SAID_AFTER.match(text, end, end + 80))
+
+
+def is_meant(text: str, start: int, end: int) -> bool:
+    """Whether a score named in a sentence is given, not denied, required, hoped for or told of a rubric."""
+    sentence = _last_part(_SENTENCE, text[max(0, start - 240) : start])
+    clause = _last_part(_CLAUSE, sentence)
+    if _SAID_BEFORE.search(sentence) or _REFERENCE.search(sentence):
+        return False
+    if _UNMEANT.search(clause) and not (_FITS.search(clause) and not _DENIED.search(clause)):
+        return False
+    if _IF.search(sentence) and _MIGHT.search(sentence + text[start:end]):
+        return False
+    return not _RULE_AFTER.match(text, end, end + 80)
+
+
+def is_hedged(text: str, start: int) -> bool:
+    """Whether `would`, `could` or `might` governs the score; `I would give it` is no hedge."""
+    clause = _last_part(re.compile(r"[,;:()]|[.!?](?=\s)|\n"), text[max(0, start - 160) : start])
+    return bool(_MIGHT.search(clause)) and not _FIRST_PERSON.search(clause)
+
+
+def _last_part(border: re.Pattern[str], text: str) -> str:
+    end = 0
+    for found in border.finditer(text):
+        end = found.end()
+    return text[end:]
