@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,19 +90,19 @@ class RatingTable:
     notes: tuple[str, ...] = ()
     """What the user should be told, in sentences."""
 
-    @property
+    @cached_property
     def raters(self) -> dict[str, str]:
         """Each rater's kind; judges first, then people, then metrics."""
         pairs = pd.concat([self.ratings[["rater", "kind"]], self.left[["rater", "kind"]]]).drop_duplicates("rater")
         found = dict(zip(pairs["rater"], pairs["kind"], strict=True))
         return dict(sorted(found.items(), key=lambda pair: KINDS.index(pair[1])))
 
-    @property
+    @cached_property
     def models(self) -> list[str]:
         """The models, in the order in which they came."""
         return list(dict.fromkeys([*self.ratings["model"].unique(), *self.left["model"].unique()]))
 
-    @property
+    @cached_property
     def skills(self) -> list[str]:
         """The skills in the order of their rubric set, then as they came."""
         found = dict.fromkeys([*self.ratings["skill"].unique(), *self.left["skill"].unique()])

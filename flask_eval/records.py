@@ -279,8 +279,12 @@ def record_error(
     model: type[BaseModel],
     line_of: Callable[[tuple[Any, ...]], int | None] = lambda _: None,
 ) -> RecordError:
-    """The first fault of a validation, as one line: place, field, problem, value, remedy."""
-    fault = error.errors(include_url=False)[0]
+    """The first fault of a validation, as one line: place, field, problem, value, remedy.
+
+    An unknown field comes before a missing one: it is the same field, misspelt.
+    """
+    faults = error.errors(include_url=False)
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     path = tuple(fault["loc"])
     field = ".".join(str(part) for part in path)
     line = line_of(path)

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from samples import write_study, verdict
+from samples import verdict, write_study
 from servers import STANDARD, Faults, Raw, anthropic_server, openai_server
 
 from flask_eval.errors import UserError
@@ -490,8 +490,7 @@ def test_no_thread_is_left_behind(study, tmp_path):
 def test_a_wrong_word_is_told_with_the_nearest(study, tmp_path, change, said):
     """Before anything is called or written."""
     with pytest.raises(UserError) as caught:
-        made = plan(*study, **{"judge": "openai:m", "base_url": None, **change})
-        score(made, out=tmp_path / "run")
+        score(plan(*study, **{"judge": "openai:m", **change}), out=tmp_path / "run")
     assert said in str(caught.value)
     assert not (tmp_path / "run").exists()
 

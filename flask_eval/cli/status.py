@@ -48,6 +48,10 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"tokens     {tokens['input']:,} input ({tokens['cached']:,} cached), {tokens['output']:,} output",
             f"cost       {cost}",
         ]
+    if (found["judge"] or "").startswith("metric:"):
+        from flask_eval.metrics import find_metric
+
+        said.append(f"note       {find_metric(found['judge']).note}")
     for name, part in found.get("raters", {}).items():
         said.append(
             f"  {name}: {part['cells']['judged']:,} of {part['cells']['planned']:,} cells, coverage {percent(part['coverage'])}"

@@ -63,7 +63,7 @@ _LINE_MARKER = re.compile(
 )
 _REST = re.compile(r"[^\w\n]*(?:\n|\Z)")
 _ASIDE = r"(?:[^\S\n]*[(\[][^()\[\]\n]{0,60}[)\]])?"
-_SEPARATOR = r"(?:[:=|]+|-+>?|\bis\b[^\S\n]*:?|\bwas\b|\bwould\s+be\b)"
+_SEPARATOR = r"(?:[\"'”]?[^\S\n]*[:=|]+|[:*]?\]|-+>?|\bis\b[^\S\n]*:?|\bwas\b|\bwould\s+be\b)"
 _BRIDGE = re.compile(
     rf"{_ASIDE}(?P<about>[^\S\n]+(?:for|on|in|of|regarding|given|assigned|awarded|i\s+(?:would\s+|will\s+)?(?:give|assign))"
     rf"[^\S\n]+[^.:;=|,\n\d()]{{1,60}}?(?={_ASIDE}\s*{_SEPARATOR}))?{_ASIDE}"
@@ -72,6 +72,7 @@ _BRIDGE = re.compile(
     r"\s*(?:(?:an?|only|just|the|therefore|thus|hence|clearly|solid|strong|perfect|full)[^\S\n]+){0,2}",
     re.IGNORECASE,
 )
+_GLOSS = re.compile(r"[^\W\d][\w' -]{0,30}(?=\()")
 _LEVEL = re.compile(r"\w+\s+\w+(?:\s*:|\s+-).*", re.DOTALL)
 """`Score 5: flawless`, as rubrics say it."""
 _LETTER = re.compile(r"\w")
@@ -86,6 +87,11 @@ _VERB = re.compile(
     r"select(?:ed)?|pick(?:ed)?|conclude[sd]?|say|vote)\b",
     re.IGNORECASE,
 )
+_IS_A = re.compile(
+    r"\b(?:(?:it|this|that|the\s+(?:response|answer|summary))(?:'s|\s+is)(?:\s+\w+ly)?\s+an?\s+(?:(?:solid|strong|clear|weak|firm|full|low|high)\s+)?|"
+    r"(?:believe|think|feel|say|find)\s+(?:that\s+)?an?\s+)(?=\S)",
+    re.IGNORECASE,
+)
 _FILLER_WORDS = (
     "it this that the these an a its their my your our response responses answer summary reply output text model assistant "
     "assistant's response's article dialogue story essay translation completion candidate content solution explanation code "
@@ -95,10 +101,10 @@ _FILLER_WORDS = (
 _FILLERS = re.compile(rf"(?:[^\S\n]+(?:{'|'.join(sorted(_FILLER_WORDS.split(), key=len, reverse=True))})(?![\w'])){{0,9}}[^\S\n]*:?[^\S\n]*", re.IGNORECASE)
 _DIGIT_OR_WORD = rf"(?:\d+(?:[.,]\d+)?|{'|'.join(NUMBER_WORDS)})"
 _RATIO = re.compile(rf"(?<![\w./+-])[+-]?{_DIGIT_OR_WORD}(?=\s*/\s*\d|\s+out\s+of\b)", re.IGNORECASE)
-_STARS = re.compile(rf"(?<![\w./-]){_DIGIT_OR_WORD}(?:\s+and\s+a\s+half)?[\s-]stars?\b(?=\s*\Z|[^\S\n]*[^\w\s]|\s*\n|\s+(?:rating|score|response|answer|summary|for|because|since|as|out|on)\b)|[★⭐][★⭐☆\ufe0f\s]*", re.IGNORECASE)
+_STARS = re.compile(rf"(?<![\w./-]){_DIGIT_OR_WORD}(?:\s+and\s+a\s+half)?[\s-]stars?\b(?=\s*\Z|[^\S\n]*[^\w\s]|\s*\n|\s+(?:rating|score|response|answer|summary|for|because|since|as|out)\b)|[★⭐][★⭐☆\ufe0f\s]*", re.IGNORECASE)
 _NAME_BRIDGE = re.compile(
     r"(?:[^\S\n]+(?:score|rating|grade|level))?(?P<aside>[^\S\n]*\([^()\n]{0,60}\))?"
-    r"[^\S\n]*(?P<sep>[:=|]+|-+>?|\bis\b[^\S\n]*:?)[^\S\n]*"
+    r"[^\S\n]*(?P<sep>[\"'”]?[^\S\n]*[:=|]+|\]|-+>?|\bis\b[^\S\n]*:?)[^\S\n]*"
     r"(?:(?:score|rating|grade|verdict)[^\S\n]*(?:[:=-]|\bof\b|\bis\b)?[^\S\n]*)?(?:(?:an?|only)[^\S\n]+)?",
     re.IGNORECASE,
 )
@@ -139,7 +145,7 @@ class Page:
     def hits(self, scale: Scale) -> list[Hit]:
         """Every meant and unquoted hit but the bare ones, in order."""
         if scale not in self._by_scale:
-            sources = (_tokens, _markers, _verbs, _ratios, _stars)
+            sources = (_tokens, _markers, _verbs, _copulas, _ratios, _stars)
             found = (hit for source in sources for hit in source(self, scale))
             kept = (kept for hit in found if (kept := self._kept(hit)))
             self._by_scale[scale] = sorted(kept, key=lambda hit: (hit.end, hit.start))
@@ -199,14 +205,21 @@ def _markers(page: Page, scale: Scale) -> Iterator[Hit]:
 
 def _marked(page: Page, marker: re.Match[str], scale: Scale) -> Hit | None:
     bridge = _BRIDGE.match(page.text, marker.end())
-    mark = take(page.text, bridge.end(), scale) if bridge else None
-    if bridge is None or mark is None:
+    if bridge is None or (mark := _value_after(page.text, marker.end(), bridge.end(), scale)) is None:
         return None
     if "\n" in page.text[marker.end() : mark.end] and not ends_line(page.text, mark.end):
         return None
     plainly = (bridge["sep"] or "of").strip().lower() not in {"of", "at", "would be"}
     rank, index, start = _qualified(page, marker, bridge, plainly=plainly)
     return Hit(rank, start, mark.end, mark, index) if rank is not None else None
+
+
+def _value_after(text: str, at: int, past: int, scale: Scale) -> Mark | None:
+    """The value after a marker: in brackets, after a separator, or in brackets after a word, as in `Good (4)`."""
+    mark = _enclosed(text, at, scale) or take(text, past, scale)
+    if mark is None and (gloss := _GLOSS.match(text, past)):
+        mark = _enclosed(text, gloss.end(), scale)
+    return mark
 
 
 def _qualified(page: Page, marker: re.Match[str], bridge: re.Match[str], *, plainly: bool) -> tuple[Rank | None, int | None, int]:
@@ -216,7 +229,7 @@ def _qualified(page: Page, marker: re.Match[str], bridge: re.Match[str], *, plai
     start = marker.start() - (len(word[0]) if word and before in _FINAL_WORDS | _OVERALL_WORDS else 0)
     if before in _NO_VERDICT_WORDS:
         return None, None, start
-    named = _named_within(page, marker.start() - 3, marker.start()) or _named_within(page, marker.end(), bridge.end())
+    named = _named_before(page, marker.start()) or _named_within(page, marker.end(), bridge.end())
     if named is not None:
         return (Rank.EXPLICIT if plainly else Rank.NAMED), named.index, min(start, named.start)
     if not plainly:
@@ -226,8 +239,16 @@ def _qualified(page: Page, marker: re.Match[str], bridge: re.Match[str], *, plai
     if before in _OVERALL_WORDS:
         return Rank.OVERALL, None, start
     about = bridge["about"]
+    if about and not _NEUTRAL_ABOUT.search(about) and not about.lstrip().lower().startswith(("for ", "given ")):
+        return None, None, start
     foreign = (before and before not in _NEUTRAL_WORDS) or (about and not _NEUTRAL_ABOUT.search(about))
     return (Rank.FOREIGN if foreign else Rank.EXPLICIT), None, start
+
+
+def _named_before(page: Page, at: int) -> Mention | None:
+    """The mention that only blanks part from this place."""
+    end = len(page.text[max(0, at - 4) : at].rstrip(" ")) + max(0, at - 4)
+    return next((mention for mention in page.mentions if mention.end == end), None)
 
 
 def _named_within(page: Page, start: int, end: int) -> Mention | None:
@@ -244,6 +265,13 @@ def _verbs(page: Page, scale: Scale) -> Iterator[Hit]:
         mark = take(page.text, fillers.end(), scale)
         if mark and "\n" not in page.text[verb.end() : mark.end]:
             yield Hit(Rank.PHRASE, verb.start(), mark.end, mark)
+
+
+def _copulas(page: Page, scale: Scale) -> Iterator[Hit]:
+    """`it is a 4`, `I believe a 4 is fair`."""
+    for said in _IS_A.finditer(page.text):
+        if mark := take(page.text, said.end(), scale):
+            yield Hit(Rank.PHRASE, said.start(), mark.end, mark)
 
 
 def _ratios(page: Page, scale: Scale) -> Iterator[Hit]:
@@ -325,4 +353,5 @@ def _enclosed(text: str, at: int, scale: Scale) -> Mark | None:
     """A value that fills a bracket or a tag: `(4)`, `[4/5]`, `>4</`."""
     bracket = re.match(r"[^\S\n]*(?:[(\[]|>\s*)", text[at : at + 10])
     mark = take(text, at + bracket.end(), scale) if bracket else None
-    return mark if mark and re.match(r"\s*(?:[)\]]|</)", text[mark.end : mark.end + 10]) else None
+    closed = mark is not None and re.match(r"\s*(?:[)\]]|</)", text[mark.end : mark.end + 10])
+    return mark if mark and closed and mark.outcome != "unparsed" else None

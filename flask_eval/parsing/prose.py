@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask_eval.parsing.hits import Hit, Page, Rank, ends_line
 from flask_eval.parsing.names import Mention
-from flask_eval.parsing.quotes import Span
+from flask_eval.parsing.quotes import Span, inside, is_meant
 from flask_eval.parsing.values import Mark, fold, take
 from flask_eval.schema import Asked, Scale
 
@@ -32,11 +32,13 @@ _AT_LINE_START = re.compile(
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _GOES_ON = re.compile(r"\s*(?:i|it|so|thus|hence|therefore|score|rating|accordingly)\b", re.IGNORECASE)
 _LINE = re.compile(r"[^\n]*\w[^\n]*|[^\n]*[★⭐][^\n]*")
-_BULLET = re.compile(r"[\s>\"'`]*(?:[-•]\s+)?")
+_BULLET = re.compile(
+    r"[\s>\"'`]*(?:[-•]\s+)?(?:(?:level|option|choice|category|an?(?:\s+(?:solid|strong|clear|weak|firm))?)\s+(?=[\w(]+[^\w\n]*(?:\n|\Z)))?", re.IGNORECASE
+)
 _CLOSERS = re.compile(r"[^\w+\n]*\Z")
 _LEAD_IN = re.compile(r"\s*(?:-+|:|,|\()\s*(?=[^\d\s])|\s*\.\s+(?=[A-Z])")
 _NUMBERED = re.compile(r"^[^\w\n]*(?:\d+|[A-Za-z])[.):-]\s", re.MULTILINE)
-_GLOSSED = re.compile(r"[A-Za-z][\w' -]{0,30}?\s*(?:\(|:\s*)(?=[^()\n]{1,20}\)?\s*\.?\Z)")
+_GLOSSED = re.compile(r"^[^\w\n]*[A-Za-z][\w'-]{0,30}(?:\s+[\w'-]{1,30}){0,2}\s*(?:\(|:\s*)(?=[^()\n]{1,20}\)?\s*\.?\Z)")
 _LABELLED = re.compile(r"^[^\w\n]*(?:[A-Z]\w*\s){0,3}[A-Z]\w*[^\S\n]*:[^\S\n]*", re.MULTILINE)
 _UNKNOWN = re.compile(r"^[^\w\n]*(?:\d+[.)]\s*)?(?P<name>[A-Z][\w &/-]{1,40}?)[^\S\n]*(?:[:=|]|\s-\s)[^\S\n]*(?=[\d\w])", re.MULTILINE)
 _LEADING = re.compile(r"^\W*(?:feedback|rationale|reason(?:ing)?|explanation|analysis|justification)\s*:\s*", re.IGNORECASE)
@@ -169,19 +171,18 @@ def _sentences(page: Page, index: int) -> Iterator[Span]:
         yield mention.start, min([end, *(other.start for other in following[:1] if other.index != index)])
 
 
-def _bare(page: Page, span: Span, scale: Scale) -> Iterator[Hit]:
+def _bare(page: Page, span: Span, scale: Scale) -> list[Hit]:
     """A last or first line that is only a value; a value that opens the text, as in `4 - good` or `Yes, because`."""
     lines = [line.span() for line in _LINE.finditer(page.text, *span)]
     if not lines:
-        return
+        return []
     marks = [_line_value(page, line, scale) for line in (lines[-1], *lines[-2:-1], lines[0])]
     last, before, first = marks[0], marks[1] if len(lines) > 1 else None, marks[-1]
-    if last and not (before and before.score != last.score and len(lines) > 2):
-        yield Hit(Rank.BARE, lines[-1][0], last.end, last)
-    elif first and len(lines) > 1 and not last:
-        yield Hit(Rank.BARE, lines[0][0], first.end, first)
-    elif not last and (lead := _opening(page, lines, scale)):
-        yield Hit(Rank.BARE, lines[0][0], lead.end, lead)
+    place, mark = (lines[-1], last) if last else (lines[0], first or _opening(page, lines, scale))
+    doubtful = last and before and before.score != last.score and len(lines) > 2
+    if mark is None or doubtful or inside(page.quotes, place[0], mark.end):
+        return []
+    return [Hit(Rank.BARE, place[0], mark.end, mark)]
 
 
 def _line_value(page: Page, line: Span, scale: Scale) -> Mark | None:
@@ -209,9 +210,11 @@ def _glossed(page: Page, lines: list[Span], scale: Scale) -> Mark | None:
     """`Good (4)`, `Response: 4`, as all that the text says."""
     if len(lines) != 1:
         return None
-    gloss = _GLOSSED.match(page.text, *lines[0])
+    gloss = _GLOSSED.search(page.text, *lines[0])
     mark = take(page.text, gloss.end(), scale) if gloss else None
-    return mark if mark and _CLOSERS.match(page.text, mark.end, lines[0][1]) else None
+    if gloss is None or mark is None or not _CLOSERS.match(page.text, mark.end, lines[0][1]):
+        return None
+    return mark if is_meant(page.text, gloss.end(), mark.end) else None
 
 
 def _without(text: str, hit: Hit, span: Span) -> str:

@@ -48,7 +48,8 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _UNMEANT = re.compile(
-    r"\b(?:not|never|cannot|neither|nor|instead\s+of|rather\s+than|opposed\s+to|than|below|above|short\s+of|almost|nearly|"
+    r"^\W*(?:no|nothing|none|nobody)\b|\b(?:not|never|cannot|he|she|compared|comparing|unlike|versus|tempted|consider(?:ed|ing)|defin\w+|describ\w+|"
+    r"neither|nor|instead\s+of|rather\s+than|opposed\s+to|than|below|above|short\s+of|almost|nearly|"
     r"close\s+to|nearer|towards?|approach\w*|at\s+most|at\s+least|up\s+to|maximum|minimum|max|min|highest|lowest|scale|range|"
     r"rang\w+|between|require[sd]?|requirements?|requiring|need(?:s|ed|ing)?|such\s+as|example|hypothetical\w*|previous\w*|"
     r"reference|itself|themselves|himself|herself|prevent\w*|keep\w*|expected|threshold|reserved|criteria\s+(?:for|of)|"
@@ -61,6 +62,11 @@ _FITS = re.compile(r"\b(?:meet|match|fit|align|satisf|correspond|fulfil)\w*", re
 _DENIED = re.compile(r"\b(?:not|never|cannot|hardly|barely|than|would)\b|n't\b", re.IGNORECASE)
 _REFERENCE = re.compile(
     r"\breference(?:\s+\w+)?\s*[(,]?\s*(?:(?:with|of|which|that|has|had|got|gets|is|at|itself|a|the|whose)\s+)*$", re.IGNORECASE
+)
+_AIM = re.compile(r"\bto\s+(?:\w+ly\s+)?$", re.IGNORECASE)
+_ME = re.compile(r"\b(?:i|i'm|i'd|i'll|we|me)\b", re.IGNORECASE)
+_EARLIER = re.compile(
+    r"^\W*(?:previously|initially|originally|at\s+first|earlier)\b(?!.*\b(?:but|now|however|finally)\b)", re.IGNORECASE
 )
 _IF = re.compile(r"\b(?:if|unless|had\s+(?:it|the|they)|were\s+(?:it|the|they)|with\s+(?:more|better|additional|fewer)|otherwise)\b", re.IGNORECASE)
 _MIGHT = re.compile(r"\b(?:would|could|might|may|'d)\b", re.IGNORECASE)
@@ -121,6 +127,8 @@ def is_meant(text: str, start: int, end: int) -> bool:
     if _SAID_BEFORE.search(sentence) or _REFERENCE.search(sentence):
         return False
     if _UNMEANT.search(clause) and not (_FITS.search(clause) and not _DENIED.search(clause)):
+        return False
+    if _EARLIER.match(sentence) or (_AIM.search(sentence) and not _ME.search(sentence)):
         return False
     if _IF.search(sentence) and _MIGHT.search(sentence + text[start:end]):
         return False

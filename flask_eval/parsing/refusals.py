@@ -11,7 +11,7 @@ MAX_REFUSAL_CHARS = 2000
 
 _ACT = (
     r"(?:help|assist|comply|rate|evaluate|score|judge|assess|grade|provide|fulfil+|continue|engage|answer|complete|create|"
-    r"participate|support|discuss|respond|generate|give|offer|process|do|perform|review|carry|proceed|make|produce|be\s+of|"
+    r"participate|support|discuss|respond|generate|give\s+(?:you|any|an?\s+(?:score|rating|grade|evaluation|assessment|verdict|number))|offer|process|do|perform|review|carry|proceed|make|produce|be\s+of|"
     r"with|to)"
 )
 _CANNOT = (

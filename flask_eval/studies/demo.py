@@ -11,9 +11,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from flask_eval.analysis.slices import slice_scores
 from flask_eval.content import folder, load_slice
 from flask_eval.errors import UserError
 from flask_eval.judging import Plan, plan, score
+from flask_eval.ratings import read_ratings
+from flask_eval.reporting import report
 
 BANNER = (
     "Sample data: the models are sample models, the judge is a sample judge and the raters are simulated. "
@@ -30,6 +33,7 @@ class Demo:
         run: the run of the sample judge.
         baseline: the run of `metric:rouge_l`.
         report: the page.
+        table: the judge's means by group of skills, for people.
         results: the result record of each run.
     """
 
@@ -37,6 +41,7 @@ class Demo:
     run: Path
     baseline: Path
     report: Path
+    table: str
     results: dict[str, dict[str, Any]]
 
 
@@ -69,12 +74,13 @@ def demo(directory: str | Path, tell: Callable[[str], None] = lambda _: None) ->
         tell(f"{number}. {words}: flask-eval score {instances} {responses} --judge {judge} -o {root / name}")
         made: Plan = plan(instances, responses, judge=judge)
         results[name] = score(made, out=root / name).result
-    return Demo(data, root / "run", root / "baseline", root / "report.html", results)
-
-
-def hard_slice(data: Path) -> Any:
-    """The sample set's hard subset."""
-    return load_slice(str(data / "hard.txt"))
+    hard, page = data / "hard.txt", root / "report.html"
+    tell(f"4. slices: flask-eval slice {root / 'run'} --by group")
+    ratings = read_ratings(root / "run", root / "baseline")
+    table = slice_scores(ratings.only(raters=["sample-judge"]), by=[["group"]])
+    tell(f"5. page: flask-eval report {root / 'run'} {root / 'baseline'} --slice {hard} -o {page}")
+    report(ratings, path=page, slices=[load_slice(str(hard))], banner=BANNER, title="The tour: three sample models")
+    return Demo(data, root / "run", root / "baseline", page, table.to_markdown(), results)
 
 
 def _lines(file: Path) -> int:

@@ -1,0 +1,111 @@
+"""The answer in words: which model scores highest, and whether the ratings can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask_eval.analysis.macro import MacroRow
+from flask_eval.analysis.text import number
+from flask_eval.reporting.text import Name, counted, ends, name
+
+Sentence = tuple[str | Name, ...]
+"""Words and names in turn; the page sets names apart, so that none can pass for words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A model in the ranked list: its numbers as text, and where they lie on a line of 200 that is the scale."""
+
+    name: Name
+    mean: str
+    interval: str
+    count: str
+    at: float | None
+    start: float | None
+    end: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one rater's scores say."""
+
+    headline: Sentence
+    detail: str
+    standings: tuple[Standing, ...]
+
+
+def answer(rows: Sequence[MacroRow], scale: tuple[float, float], kind: str) -> Answer:
+    """The answer of one rater.
+
+    A best model is named only where no other interval reaches its own: overlapping intervals are called not separated.
+    """
+    standings = tuple(_standing(row, scale) for row in rows)
+    scored = [row for row in rows if row.mean is not None]
+    if not scored:
+        reason = rows[0].reason if rows else "nothing is rated yet"
+        return Answer(("There is no mean over skills to show.",), f"{reason[:1].upper()}{reason[1:]}.", standings)
+    skills = len(scored[0].skills)
+    detail = "" if skills == 1 else f"Each mean gives the same weight to {skills} skills."
+    if left := len(scored[0].left_out):
+        detail += (
+            f" {counted(left, 'skill')} that only some models have a score for {'is' if left == 1 else 'are'} left out."
+        )
+    if kind == "metric":
+        detail += " A metric is a baseline, no judge of quality."
+    return Answer(_headline(scored), detail.strip(), standings)
+
+
+def _headline(rows: Sequence[MacroRow]) -> Sentence:
+    top, rest = rows[0], rows[1:]
+    if not rest:
+        return name(top.model), f" has a mean of {_mean(top)}; there is no other model to compare it with."
+    if any(row.low is None or row.high is None for row in rows):
+        said = f"The means of {len(rows)} models go from {number(rows[-1].mean)} to {number(top.mean)}"
+        return (f"{said}; without an interval for each, nothing tells whether the models differ.",)
+    tied = [row for row in rest if _overlap(row, top)]
+    if not tied:
+        after = (". ", name(rest[0].model), f" follows with {_mean(rest[0])}.")
+        return name(top.model), f" scores highest, {_mean(top)}, and no other model's interval reaches its own", *after
+    names = _listed([top, *tied])
+    if len(tied) == len(rest):
+        return "Not separated: the intervals of ", *names, " overlap, so these ratings do not tell which is best."
+    lower = counted(len(rest) - len(tied), "model scores", "models score")
+    end = f" overlap, so these ratings do not tell which of them is best. {lower} lower."
+    return "Not separated at the top: the intervals of ", *names, end
+
+
+def _mean(row: MacroRow) -> str:
+    interval = ends(row.low, row.high)
+    return f"{number(row.mean)} ({interval})" if interval else number(row.mean)
+
+
+def _listed(rows: Sequence[MacroRow], most: int = 6) -> Sentence:
+    shown: list[str | Name] = [name(row.model) for row in (rows if len(rows) <= most else rows[: most - 1])]
+    if len(rows) > most:
+        shown.append(f"{len(rows) - most + 1} more")
+    joints = [", "] * (len(shown) - 2) + [" and ", ""]
+    return tuple(part for pair in zip(shown, joints, strict=True) for part in pair if part)
+
+
+def _overlap(a: MacroRow, b: MacroRow) -> bool:
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return True
+    return a.low <= b.high and b.low <= a.high
+
+
+def _standing(row: MacroRow, scale: tuple[float, float]) -> Standing:
+    low, high = scale
+
+    def place(value: float | None) -> float | None:
+        return None if value is None else round(200 * (min(max(value, low), high) - low) / (high - low), 1)
+
+    return Standing(
+        name=name(row.model),
+        mean=number(row.mean),
+        interval=ends(row.low, row.high),
+        count=f"{row.n:,}",
+        at=place(row.mean),
+        start=place(row.low),
+        end=place(row.high),
+    )

@@ -1,0 +1,208 @@
+"""One self-contained page: the answer first, what it rests on next, the facts last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import flask_eval
+from flask_eval.analysis.coding import Coded, coded
+from flask_eval.analysis.coverage import OutcomeRow, outcome_counts
+from flask_eval.analysis.text import visible
+from flask_eval.content import folder, text_of
+from flask_eval.ratings import RatingTable
+from flask_eval.records import replacing
+from flask_eval.reporting import radar
+from flask_eval.reporting.facts import facts
+from flask_eval.reporting.sections import Numbers, coverage_words, numbers, section
+from flask_eval.reporting.tables import Table, coverage_table, study_table
+from flask_eval.reporting.text import counted
+from flask_eval.schema import Slice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLE = ("sample-", "simulated-")
+SAMPLE_BANNER = "Sample data: the judge and raters are sample and simulated; they illustrate, they are no result."
+
+
+class Study(Protocol):
+    """What a report can show beside the ratings: any result that makes a table."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a result."""
+        ...
+
+
+def report(
+    table: RatingTable,
+    *studies: Study,
+    path: str | Path,
+    title: str | None = None,
+    slices: Sequence[Slice] = (),
+    banner: str | None = None,
+    data: str | Path | None = None,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Path:
+    """Write one self-contained HTML page; nothing in it is fetched, and no number needs a script.
+
+    Args:
+        table: what `read_ratings` gave.
+        studies: results to show as tables (anything with `to_frame`; `title` and `notes` are used where they are there).
+        path: the page to write; replaced whole or not at all.
+        title: the page's title.
+        slices: parts of the instances to set beside all of them.
+        banner: a line at the top that nobody can overlook.
+        data: a JSON file to write the same numbers to.
+        confidence: of the intervals.
+        resamples: 0 for no intervals.
+        seed: kept with the numbers.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        UserError: a slice holds none of the instances, or an option does not fit.
+    """
+    codes = coded(table)
+    made = numbers(codes, slices, confidence, resamples, seed)
+    outcomes = outcome_counts(codes)
+    said = title or _title(codes)
+    html = _render(
+        {
+            "title": said,
+            "summary": _summary(codes),
+            "banners": _banners(table, banner),
+            "sections": [section(codes, made, rater) for rater in codes.raters],
+            "coverage": coverage_table(outcomes, dict(table.without_response), len(codes.raters)),
+            "coverage_words": coverage_words(_covered(outcomes)),
+            "studies": [_study(study) for study in studies],
+            "runs": facts(table),
+            "notes": made.scores.notes,
+            "method": _method(made, codes),
+            "version": flask_eval.__version__,
+            "width": radar.WIDTH,
+            "height": radar.HEIGHT,
+            "data": _embedded(made),
+        }
+    )
+    target = Path(path)
+    with replacing(target) as handle:
+        handle.write(html)
+    if data is not None:
+        with replacing(Path(data)) as handle:
+            json.dump(_record(said, made, outcomes), handle, indent=1, allow_nan=False)
+            handle.write("\n")
+    return target
+
+
+def _title(data: Coded) -> str:
+    return f"{counted(len(data.models), 'model')}, {counted(len(data.skills), 'skill')}"
+
+
+def _summary(data: Coded) -> str:
+    rated = len(set(data.instance.tolist()))
+    scored = int(data.scored.sum())
+    kinds = [counted(len(data.raters), "rater"), counted(len(data.models), "model"), counted(len(data.skills), "skill")]
+    return " \u00b7 ".join([*kinds, counted(rated, "instance"), f"{counted(scored, 'score')}"])
+
+
+def _banners(table: RatingTable, banner: str | None) -> list[str]:
+    names = [*table.raters, *table.models]
+    sample = any(name.lower().startswith(SAMPLE) for name in names)
+    return [text for text in (banner, SAMPLE_BANNER if sample else None) if text]
+
+
+def _covered(rows: Sequence[OutcomeRow]) -> float | None:
+    wanted = sum(row.planned - row.outcomes["not_applicable"] for row in rows)
+    return sum(row.outcomes["scored"] for row in rows) / wanted if wanted else None
+
+
+def _method(made: Numbers, data: Coded) -> list[str]:
+    scores = made.scores
+    lines = [f"{scores.method[:1].upper()}{scores.method[1:]}."]
+    if scores.resamples:
+        lines.append(
+            f"Intervals hold with {scores.confidence:.0%} confidence, each for itself. Intervals that overlap do not prove "
+            "that two models are equal; `flask-eval compare` tests them instance by instance."
+        )
+    if data.notes:
+        lines += data.notes
+    return lines
+
+
+def _study(study: Study) -> tuple[str, Table, Sequence[str]]:
+    title = str(getattr(study, "title", type(study).__name__))
+    notes = getattr(study, "notes", ())
+    return title, study_table(study.to_frame(), title), tuple(map(str, notes))
+
+
+def _record(title: str, made: Numbers, outcomes: Sequence[OutcomeRow]) -> dict[str, Any]:
+    """The page's numbers as one JSON object."""
+    return {
+        "title": title,
+        "coverage": [asdict(row) for row in outcomes],
+        "macro": [asdict(row) for rows in made.macro.values() for row in rows],
+        "scores": made.scores.to_dict(),
+        "by": {dimension: cut.to_dict() for dimension, cut in made.cuts.items()},
+        "slices": [
+            {"name": part.name, "scores": scores.to_dict(), "drops": [asdict(row) for row in lost]}
+            for part, scores, lost in made.slices
+        ],
+    }
+
+
+_EMBEDDED = (
+    "rater",
+    "model",
+    "skill",
+    "mean",
+    "low",
+    "high",
+    "n",
+    "n_ratings",
+    "n_not_applicable",
+    "n_missing",
+    "coverage",
+)
+
+
+def _embedded(made: Numbers) -> str:
+    """The scores as compact JSON for programs that read the page; no `<`, so that nothing in it can end its element."""
+    rows = [[_rounded(getattr(row, key)) for key in _EMBEDDED] for row in made.scores.rows]
+    record = {"columns": _EMBEDDED, "rows": rows, "confidence": made.scores.confidence, "method": made.scores.method}
+    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _render(values: dict[str, Any]) -> str:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def finalize(value: Any) -> Any:
+        """Whatever the page says passes here: no hidden character gets through."""
+        if isinstance(value, Markup) or not isinstance(value, str):
+            return value
+        return visible(value.replace("\n", " ").replace("\t", " "))
+
+    where = folder("reports")
+    environment = Environment(
+        loader=FunctionLoader(lambda name: text_of(where / name)),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = text_of(where / "report.css").replace("</", "<\\/")
+    values |= {"style": Markup(style), "data": Markup(values["data"])}  # noqa: S704 (our own file; JSON without `<`)
+    return environment.get_template("report.html.jinja").render(values)

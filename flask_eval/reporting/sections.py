@@ -1,0 +1,237 @@
+"""What the page says of one rater: answer, radars, tables."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from flask_eval.analysis.coding import Coded
+from flask_eval.analysis.cutting import in_slice
+from flask_eval.analysis.macro import DropRow, MacroRow, drops, macro_means
+from flask_eval.analysis.slices import SliceRow, SliceTable, slice_scores
+from flask_eval.analysis.text import number, percent
+from flask_eval.errors import UserError
+from flask_eval.reporting import radar
+from flask_eval.reporting.answer import Answer, answer
+from flask_eval.reporting.tables import SkillHead, Table, drop_table, matrix, number_table, slice_table
+from flask_eval.reporting.text import FEW, KIND, Name, counted, name
+from flask_eval.schema import Slice
+
+GROUPS = 6
+"""So many groups have a colour and a shape of their own; further ones share the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Every number of the page."""
+
+    scores: SliceTable
+    """By skill, and pooled."""
+    cuts: dict[str, SliceTable]
+    """By domain and by difficulty, where they are known."""
+    macro: dict[str, tuple[MacroRow, ...]]
+    """By rater."""
+    slices: tuple[tuple[Slice, SliceTable, tuple[DropRow, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One model's radar with its words."""
+
+    model: Name
+    shape: radar.Shape
+    notes: tuple[tuple[str, bool], ...]
+    """Below each axis: `n 57` or `N/A`, and whether it is too few."""
+    label: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """A group's name, with the colour and shape of its number."""
+
+    mark: int
+    title: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What one rater says."""
+
+    anchor: str
+    rater: Name
+    kind: str
+    is_metric: bool
+    answer: Answer
+    scale: str
+    ends: str
+    """The scale's ends, in short."""
+    frame: radar.Frame | None
+    pictures: tuple[Picture, ...]
+    no_radar: str
+    legend: tuple[Legend, ...]
+    matrix: Table
+    numbers: Table
+    cuts: tuple[Table, ...]
+    slices: tuple[Table, ...]
+
+
+def numbers(data: Coded, slices: Sequence[Slice], confidence: float, resamples: int, seed: int) -> Numbers:
+    """All numbers of the page."""
+    options = {"confidence": confidence, "resamples": resamples}
+    cuts = {}
+    for dimension in ("domain", "difficulty"):
+        try:
+            cuts[dimension] = slice_scores(data, by=[dimension], seed=seed, **options)  # type: ignore[arg-type]
+        except UserError:  # the instances do not say; the page has no such table then
+            continue
+    parts = []
+    for part in slices:
+        inside = in_slice(data.table, part)[data.instance]
+        scores = slice_scores(data, slices=[part], seed=seed, **options)  # type: ignore[arg-type]
+        parts.append((part, scores, drops(data, inside, confidence=confidence, resamples=resamples)))
+    return Numbers(
+        scores=slice_scores(data, seed=seed, **options),  # type: ignore[arg-type]
+        cuts=cuts,
+        macro={rater: macro_means(data, rater, confidence=confidence, resamples=resamples) for rater in data.raters},
+        slices=tuple(parts),
+    )
+
+
+def section(data: Coded, made: Numbers, rater: str) -> Section:
+    """What the page says of one rater."""
+    position = data.raters.index(rater)
+    rows = [row for row in made.scores.rows if row.rater == rater]
+    models = [m for m in data.models if any(row.model == m for row in rows)]
+    skills = _heads(data, [s for s in data.skills if any(row.skill == s for row in rows)])
+    low, high = scale = _range(data, position)
+    known = data.scale(position) is not None
+    kind = data.table.raters[rater]
+    frame = _frame(skills, low, high)
+    by_skill = [row for row in rows if row.skill is not None]
+    confidence = made.scores.confidence
+    interval = f"small: {confidence:.0%} interval" if made.scores.resamples else "no intervals were asked for"
+    caption = f"Mean score and its interval ({interval}). Grey: fewer than {FEW} instances, too few to be firm."
+    return Section(
+        anchor=f"rater-{position + 1}",
+        rater=name(rater),
+        kind=KIND[kind],
+        is_metric=kind == "metric",
+        answer=answer(made.macro[rater], scale, kind),
+        scale=f"{low:g} (hub) to {high:g} (rim), "
+        + ("the ends of the scale" if known else "the lowest and highest score that occur, as the scale is not known"),
+        ends=f"{low:g}\u2013{high:g}",
+        frame=frame,
+        pictures=_pictures(frame, by_skill, skills, models) if frame else (),
+        no_radar="" if frame else _why_no_radar(len(skills)),
+        legend=tuple(Legend(mark, Name(title)) for mark, title in _groups(skills)),
+        matrix=matrix(by_skill, skills, models, caption),
+        numbers=number_table(by_skill, skills, models, confidence),
+        cuts=tuple(_cut(cut, dimension, rater, models) for dimension, cut in made.cuts.items()),
+        slices=tuple(_slice(part, rows, scores, lost, rater) for part, scores, lost in made.slices),
+    )
+
+
+def _heads(data: Coded, skills: Sequence[str]) -> tuple[SkillHead, ...]:
+    known = data.table.rubrics
+    groups = [known[s].group if s in known else "" for s in skills]
+    marks = {group: min(k, GROUPS - 1) for k, group in enumerate(dict.fromkeys(groups))}
+    return tuple(
+        SkillHead(skill, name(data.table.title(skill)), name(group).text if group else "", marks[group])
+        for skill, group in zip(skills, groups, strict=True)
+    )
+
+
+def _groups(skills: Sequence[SkillHead]) -> list[tuple[int, str]]:
+    return list(dict.fromkeys((one.mark, one.group) for one in skills if one.group))
+
+
+def _range(data: Coded, position: int) -> tuple[float, float]:
+    """The scale's ends, or what the scores span."""
+    known = data.scale(position)
+    if known is not None:
+        return known
+    scores = data.score[(data.rater == position) & ~np.isnan(data.score)]
+    if not scores.size:
+        return 0.0, 1.0
+    low, high = math.floor(scores.min()), math.ceil(scores.max())
+    return float(low), float(max(high, low + 1))
+
+
+def _frame(skills: Sequence[SkillHead], low: float, high: float) -> radar.Frame | None:
+    if not radar.LEAST <= len(skills) <= radar.MOST:
+        return None
+    return radar.frame([one.title.text for one in skills], [one.mark for one in skills], low, high)
+
+
+def _why_no_radar(count: int) -> str:
+    if count < radar.LEAST:
+        return f"With {counted(count, 'skill')} a radar would show nothing that the table does not."
+    return f"With {count} skills the labels of a radar would collide; the tables hold every number."
+
+
+def _pictures(
+    frame: radar.Frame, rows: Sequence[SliceRow], skills: Sequence[SkillHead], models: Sequence[str]
+) -> tuple[Picture, ...]:
+    found = {(row.model, row.skill): row for row in rows}
+    means = {s.skill: [r.mean for m in models if (r := found.get((m, s.skill))) and r.mean is not None] for s in skills}
+    median = [statistics.median(means[s.skill]) if len(means[s.skill]) > 1 else None for s in skills]
+    return tuple(
+        _picture(frame, model, [found.get((model, s.skill)) for s in skills], skills, median) for model in models
+    )
+
+
+def _picture(
+    frame: radar.Frame,
+    model: str,
+    rows: Sequence[SliceRow | None],
+    skills: Sequence[SkillHead],
+    median: Sequence[float | None],
+) -> Picture:
+    few = [row is not None and row.n < FEW for row in rows]
+    drawn = radar.shape(
+        frame,
+        [None if row is None else row.mean for row in rows],
+        [None if row is None or row.low is None or row.high is None else (row.low, row.high) for row in rows],
+        median,
+        few,
+    )
+    notes = tuple(
+        ("N/A", True) if row is None or row.mean is None else (f"n {row.n:,}", small)
+        for row, small in zip(rows, few, strict=True)
+    )
+    said = "; ".join(
+        f"{one.title.text} {'no score' if row is None or row.mean is None else number(row.mean)}"
+        for one, row in zip(skills, rows, strict=True)
+    )
+    return Picture(name(model), drawn, notes, f"Radar of {name(model).text}", said)
+
+
+def _cut(cut: SliceTable, dimension: str, rater: str, models: Sequence[str]) -> Table:
+    rows = [row for row in cut.rows if row.rater == rater]
+    several = next((f" {note}" for note in cut.notes if "several domains" in note), "")
+    caption = f"Mean over all skills, by {dimension}.{several if dimension == 'domain' else ''}"
+    return slice_table(rows, dimension, models, caption)
+
+
+def _slice(part: Slice, rows: Sequence[SliceRow], scores: SliceTable, lost: Sequence[DropRow], rater: str) -> Table:
+    whole = [row for row in rows if row.skill is None]
+    inside = [row for row in scores.rows if row.rater == rater and row.skill is None]
+    caption = (
+        "Mean over all ratings, of all instances and of the slice alone. The difference is the slice less all; its "
+        "interval knows that the slice is part of all."
+    )
+    return drop_table(whole, inside, [row for row in lost if row.rater == rater], part.name, caption)
+
+
+def coverage_words(covered: float | None) -> str:
+    """Coverage in a sentence."""
+    if covered is None:
+        return "No rating applies."
+    if covered == 1:
+        return "Every planned rating that applies has a score."
+    return f"{percent(covered)} of the planned ratings that apply have a score; the others are counted, never guessed."
