@@ -35,6 +35,7 @@ _HOME = {
     "read_ratings": "ratings",
     "slice_scores": "analysis.slices",
     "report": "reporting",
+    "plot": "reporting.figures",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 (a list once sorted)

@@ -23,7 +23,9 @@ PAGES = [
 
 def helps():
     """(words, help text) of every command and sub-command."""
-    root = click.Context(cli, info_name="flask-eval", max_content_width=100, terminal_width=100)
+    root = click.Context(
+        cli, info_name="flask-eval", help_option_names=["-h", "--help"], max_content_width=100, terminal_width=100
+    )
     for name in COMMANDS:
         command = cli.get_command(root, name)
         context = click.Context(command, info_name=name, parent=root, max_content_width=100, terminal_width=100)

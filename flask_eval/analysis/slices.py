@@ -23,6 +23,7 @@ from flask_eval.analysis.scores import (
 )
 from flask_eval.analysis.text import markdown_table, number, percent, shown
 from flask_eval.errors import UserError, nearest
+from flask_eval.metrics import METRICS
 from flask_eval.ratings import DIMENSIONS, INSTANCE_COLUMNS, RatingTable
 from flask_eval.schema import Slice
 
@@ -179,7 +180,7 @@ def _tables_of(by: By, table: RatingTable) -> tuple[tuple[str, ...], ...]:
 
 
 def _told(table: RatingTable, tables: tuple[tuple[str, ...], ...], rows: Sequence[SliceRow]) -> list[str]:
-    notes = []
+    notes = [f"{name}: {_note_of(name)}" for name, kind in table.raters.items() if kind == "metric"]
     if any("domain" in names for names in tables):
         several = int((table.instances["domains"].map(len) > 1).sum())
         if several:
@@ -193,6 +194,12 @@ def _told(table: RatingTable, tables: tuple[tuple[str, ...], ...], rows: Sequenc
     if len(table.ratings["variant"].unique()) > 1:
         notes.append("Ratings under several variants are taken together.")
     return notes
+
+
+def _note_of(rater: str) -> str:
+    """What a metric must not be taken for."""
+    known = METRICS.get(rater.removeprefix("metric:"))
+    return known.note if known else "A baseline metric, no judge of quality."
 
 
 class _Cut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 
 from flask_eval.errors import RecordError
 from flask_eval.importing.table_record import FIELDS, Entry
+from flask_eval.importing.table_values import looks_like_a_list
 from flask_eval.schema import Kind
 
 Codes = npt.NDArray[np.int32]
@@ -20,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 COLUMNS = (*FIELDS[:7], "kind", *FIELDS[7:], "score", "outcome", "rationale")
 """The columns of the long table, in the contract's order."""
 
-_ENTRY = (*FIELDS, "score", "outcome", "rationale")
+_CODED = (*FIELDS, "score", "outcome")
 _WHOLE = ("response_sample", "sample")
 _MANY_LABELS = 50
 
@@ -60,13 +62,16 @@ class Ratings:
     """Ratings in the order in which they came."""
 
     def __init__(self) -> None:
-        self.columns = {name: Coded() for name in _ENTRY}
+        self.columns = {name: Coded() for name in _CODED}
+        self.rationales: list[str] = []
         self._rows: list[npt.NDArray[np.int64]] = []
 
     def extend(self, entries: Sequence[Entry], rows: Sequence[int]) -> None:
         """Take ratings, and the number of the row that each comes from."""
-        for coded, cells in zip(self.columns.values(), zip(*entries, strict=True), strict=True):
-            coded.extend(cells)
+        *coded, rationales = zip(*entries, strict=True)
+        for column, cells in zip(self.columns.values(), coded, strict=True):
+            column.extend(cells)
+        self.rationales.extend(rationales)
         self._rows.append(np.array(rows, np.int64))
 
     @property
@@ -145,6 +150,8 @@ def _told_labels(labels: list[str]) -> list[str]:
         notes.append(
             f"There are {len(labels):,} different labels, '{labels[0]:.40}' for one: is that a column of scores?"
         )
+    if lists := [label for label in labels if looks_like_a_list(label)]:
+        notes.append(f"The label '{lists[0]:.40}' looks like a list: --list raters or --list samples takes it apart.")
     spellings: dict[str, str] = {}
     for label in labels:
         other = spellings.setdefault(label.casefold(), label)
@@ -215,8 +222,7 @@ def counts_of(ratings: Ratings, name: str, keep: Mask) -> dict[str, int]:
 
 def table_of(ratings: Ratings, kind: Kind, keep: Mask) -> pd.DataFrame:
     """The long table: whole scores as `int`; scores of other kinds side by side as Python objects, missing as None."""
-    size = int(keep.sum())
-    made: dict[str, Any] = {"kind": pd.Series(["human"], dtype="str").repeat(0)}
+    made: dict[str, Any] = {"kind": _texts(np.zeros(int(keep.sum()), np.int32), [kind])}
     for name, coded in ratings.columns.items():
         codes = coded.codes[keep]
         if name in _WHOLE:
@@ -225,7 +231,7 @@ def table_of(ratings: Ratings, kind: Kind, keep: Mask) -> pd.DataFrame:
             made[name] = _scores(codes, coded.distinct)
         else:
             made[name] = _texts(codes, coded.distinct)
-    made["kind"] = _texts(np.zeros(size, np.int32), [kind])
+    made["rationale"] = pd.array([_whole(text) for text in compress(ratings.rationales, keep)], dtype="str")
     return pd.DataFrame({name: made[name] for name in COLUMNS})
 
 
@@ -236,9 +242,13 @@ def _scores(codes: Codes, values: list[Any]) -> pd.Series[Any]:
     return pd.Series(found, dtype=object)
 
 
-def _texts(codes: Codes, values: list[str]) -> pd.Series[Any]:
-    clean = [value.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for value in values]
-    return pd.Series(pd.array(clean, dtype="str").take(codes))
+def _texts(codes: Codes, distinct: list[str]) -> pd.Series[Any]:
+    return pd.Series(pd.array([_whole(text) for text in distinct], dtype="str").take(codes))
+
+
+def _whole(text: str) -> str:
+    """The text, half a surrogate pair replaced, which no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def summary_of(ratings: Ratings, keep: Mask) -> Mapping[str, dict[str, int]]:

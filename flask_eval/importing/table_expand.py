@@ -67,7 +67,7 @@ class Expander:
         used = {name for column in self.columns() for name in (column.path, column.path.split(".")[0])}
         used.update(condition.column for condition in self.options.where)
         fitting = [
-            name for name in shape if name not in used and any(fnmatchcase(name, pattern) for pattern in self._patterns)
+            name for name in shape if name not in used and any(_fits(name, pattern) for pattern in self._patterns)
         ]
         columns = [*self._fixed, *map(self._score_column, fitting)]
         _name_apart(columns)
@@ -104,8 +104,10 @@ class Expander:
     def _plain(self, record: Record, columns: list[ScoreColumn]) -> Iterator[Entry | None]:
         for column in columns:
             cell = column.source.of(record.row, record.number)
-            if isinstance(cell, list | dict) or (isinstance(cell, str) and cell.lstrip()[:1] in ("[", "{")):
-                for value, spot in self._leaves(unpacked(cell), record, _ALONE, 0):
+            if isinstance(cell, str) and (self.options.lists or cell.lstrip()[:1] in ("[", "{")):
+                cell = unpacked(cell, apart=bool(self.options.lists))
+            if isinstance(cell, list | dict):
+                for value, spot in self._leaves(cell, record, _ALONE, 0):
                     yield record.entry(column, value, spot)
             elif column.keys and text_of(cell) == "":
                 for order, key in enumerate(column.keys, 1):
@@ -265,6 +267,11 @@ class Sieve:
                 hint = nearest(min(values), seen) if equal else ""
                 said = f"--where {column.path}{'=' if equal else '!='}{min(values)}"
                 raise UserError(f"{said}: no row is left{hint}")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a column's name fits a pattern of `*` and `?`."""
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def _name_apart(columns: list[ScoreColumn]) -> None:

@@ -26,6 +26,7 @@ UNNAMED = "rater"
 """What raters without identity are called where nothing names them."""
 
 _OVERALL = "overall"
+_WHOLE = ("response_sample", "sample")
 _NEEDED = ("instance", "skill", "rater")
 
 
@@ -76,6 +77,12 @@ class Context:
     notes: dict[str, None] = field(default_factory=dict)
     """Sentences, each once."""
     slugs: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Any] = field(init=False)
+    """Fields that are the same for all rows."""
+
+    def __post_init__(self) -> None:
+        """A field that no option names is empty, or 0."""
+        self.constants = {name: 0 if name in _WHOLE else "" for name in FIELDS if name not in self.sources}
 
 
 class Record:
@@ -86,7 +93,7 @@ class Record:
     def __init__(self, context: Context, place: str, row: Mapping[str, Any], number: int) -> None:
         self.context, self.place, self.row, self.number = context, place, row, number
         self.many = False
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, Any] = context.constants.copy()
 
     # ---- fields -----------------------------------------------------------------------------------------------
 
@@ -98,14 +105,12 @@ class Record:
         return found
 
     def _text(self, name: str) -> str:
-        source = self.context.sources.get(name)
-        if source is None:
-            return ""
+        source = self.context.sources[name]
         cell = source.of(self.row, self.number)
         text = text_of(cell)
         if text is None:
             raise RecordError(self.place, f"{name} {shown(cell)} is no text", "name one of its parts by a dotted path")
-        if not is_empty(text):
+        if text[:1].isalnum() or not is_empty(text):
             return text
         if name in _NEEDED:
             raise self.lacks(name, source, cell)
@@ -125,8 +130,7 @@ class Record:
         """A field as a whole number; 0 where no option names it."""
         found: int | None = self._known.get(name)
         if found is None:
-            source = self.context.sources.get(name)
-            cell = 0 if source is None else source.of(self.row, self.number)
+            cell = self.context.sources[name].of(self.row, self.number)
             text = (text_of(cell) or "").strip().removesuffix(".0")
             if not (text.isascii() and text.isdecimal()) or len(text) > 9:
                 shown_cell = "is missing" if cell is ABSENT else f"{shown(cell)} is no whole number from 0 up"

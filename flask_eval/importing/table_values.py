@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from flask_eval.errors import RecordError, nearest
-from flask_eval.importing.table_options import DROP, TableOptions
+from flask_eval.importing.table_options import TableOptions
 from flask_eval.importing.table_rows import ABSENT, text_of
 from flask_eval.schema import OUTCOMES, Value, is_empty
 
@@ -111,16 +111,16 @@ def _no_number(text: str, place: str) -> RecordError:
     )
 
 
-def is_dropped(outcome: str) -> bool:
-    """Whether a missing score gives no rating at all."""
-    return outcome == DROP
+def unpacked(cell: Any, *, apart: bool = False) -> Any:
+    """A list or an object that a text cell holds (JSON, or as Python prints it); any other cell as it is.
 
-
-def unpacked(cell: Any) -> Any:
-    """A list or an object that a text cell holds (JSON, or as Python prints it); any other cell as it is."""
+    Args:
+        cell: the cell.
+        apart: whether a text is a list too where `;` parts it, or where `,` or `|` parts numbers.
+    """
     text = cell.strip() if isinstance(cell, str) else ""
     if text[:1] + text[-1:] not in ("[]", "{}"):
-        return cell
+        return (_parts(text) or cell) if apart and text else cell
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -128,9 +128,23 @@ def unpacked(cell: Any) -> Any:
             found = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             return cell
-    if isinstance(found, tuple | set):
+    if isinstance(found, set):
         found = list(found)
     return found if isinstance(found, list | dict) else cell
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a list written in one cell; none where the text is no list."""
+    if ";" in text:
+        return [part.strip() for part in text.split(";")]
+    sign = "|" if "|" in text else ","
+    parts = [part.strip() for part in text.split(sign)]
+    return parts if len(parts) > 1 and all(not part or _NUMBER.fullmatch(part) for part in parts) else []
+
+
+def looks_like_a_list(label: str) -> bool:
+    """Whether a label is several numbers in one cell."""
+    return any(_NUMBER.fullmatch(part) for part in _parts(label))
 
 
 def aligned(cell: Any, path: tuple[str | int, ...], sizes: tuple[int, ...], place: str, option: str) -> Any:

@@ -33,7 +33,7 @@ from flask_eval.importing.table_options import (
     parse_missing,
 )
 from flask_eval.importing.table_rows import RowPlaces, table_rows
-from flask_eval.records import suffix, write_table
+from flask_eval.records import suffix, write_jsonl, write_table
 
 __all__ = [
     "Condition",
@@ -189,9 +189,22 @@ def write_ratings(result: ImportedRatings, path: str | Path) -> None:
         if not labels.any():
             table = table.assign(score=table["score"].astype("Float64"))
     try:
-        write_table(path, table)
+        if suffix(Path(path)) in (".jsonl", ".ndjson"):
+            write_jsonl(path, _records(table))
+        else:
+            write_table(path, table)
     except OSError as error:
         raise UserError(f"-o {path}: cannot be written ({error.strerror}); name another file") from None
+
+
+def _records(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Rows as Python values, some at a time: a long table does not stand in memory twice."""
+    names = list(table.columns)
+    for start in range(0, len(table), _CHUNK):
+        part = table.iloc[start : start + _CHUNK].astype(object)
+        part["score"] = part["score"].where(part["score"].notna(), None)
+        for row in part.itertuples(index=False, name=None):
+            yield dict(zip(names, row, strict=True))
 
 
 def summary(result: ImportedRatings) -> dict[str, Any]:

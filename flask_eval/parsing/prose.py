@@ -31,7 +31,7 @@ _AT_LINE_START = re.compile(
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _GOES_ON = re.compile(r"\s*(?:i|it|so|thus|hence|therefore|score|rating|accordingly)\b", re.IGNORECASE)
-_LINE = re.compile(r"[^\n]*\w[^\n]*|[^\n]*[★⭐][^\n]*")
+_VISIBLE = re.compile(r"[\w★⭐]")
 _BULLET = re.compile(
     r"[\s>\"'`]*(?:[-•]\s+)?(?:(?:level|option|choice|category|an?(?:\s+(?:solid|strong|clear|weak|firm))?)\s+(?=[\w(]+[^\w\n]*(?:\n|\Z)))?", re.IGNORECASE
 )
@@ -39,7 +39,6 @@ _CLOSERS = re.compile(r"[^\w+\n]*\Z")
 _LEAD_IN = re.compile(r"\s*(?:-+|:|,|\()\s*(?=[^\d\s])|\s*\.\s+(?=[A-Z])")
 _NUMBERED = re.compile(r"^[^\w\n]*(?:\d+|[A-Za-z])[.):-]\s", re.MULTILINE)
 _GLOSSED = re.compile(r"^[^\w\n]*[A-Za-z][\w'-]{0,30}(?:\s+[\w'-]{1,30}){0,2}\s*(?:\(|:\s*)(?=[^()\n]{1,20}\)?\s*\.?\Z)")
-_LABELLED = re.compile(r"^[^\w\n]*(?:[A-Z]\w*\s){0,3}[A-Z]\w*[^\S\n]*:[^\S\n]*", re.MULTILINE)
 _UNKNOWN = re.compile(r"^[^\w\n]*(?:\d+[.)]\s*)?(?P<name>[A-Z][\w &/-]{1,40}?)[^\S\n]*(?:[:=|]|\s-\s)[^\S\n]*(?=[\d\w])", re.MULTILINE)
 _LEADING = re.compile(r"^\W*(?:feedback|rationale|reason(?:ing)?|explanation|analysis|justification)\s*:\s*", re.IGNORECASE)
 
@@ -173,7 +172,7 @@ def _sentences(page: Page, index: int) -> Iterator[Span]:
 
 def _bare(page: Page, span: Span, scale: Scale) -> list[Hit]:
     """A last or first line that is only a value; a value that opens the text, as in `4 - good` or `Yes, because`."""
-    lines = [line.span() for line in _LINE.finditer(page.text, *span)]
+    lines = _lines(page.text, span)
     if not lines:
         return []
     marks = [_line_value(page, line, scale) for line in (lines[-1], *lines[-2:-1], lines[0])]
@@ -183,6 +182,18 @@ def _bare(page: Page, span: Span, scale: Scale) -> list[Hit]:
     if mark is None or doubtful or inside(page.quotes, place[0], mark.end):
         return []
     return [Hit(Rank.BARE, place[0], mark.end, mark)]
+
+
+def _lines(text: str, span: Span) -> list[Span]:
+    """The lines that say something."""
+    found, start = [], span[0]
+    while start < span[1]:
+        end = text.find("\n", start, span[1])
+        end = span[1] if end < 0 else end
+        if _VISIBLE.search(text, start, end):
+            found.append((start, end))
+        start = end + 1
+    return found
 
 
 def _line_value(page: Page, line: Span, scale: Scale) -> Mark | None:

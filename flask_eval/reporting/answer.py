@@ -15,7 +15,7 @@ Sentence = tuple[str | Name, ...]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A model in the ranked list: its numbers as text, and where they lie on a line of 200 that is the scale."""
+    """A model in the ranked list: its numbers as text, and where they lie on a line of 300 that is the scale."""
 
     name: Name
     mean: str
@@ -70,9 +70,9 @@ def _headline(rows: Sequence[MacroRow]) -> Sentence:
     names = _listed([top, *tied])
     if len(tied) == len(rest):
         return "Not separated: the intervals of ", *names, " overlap, so these ratings do not tell which is best."
-    lower = counted(len(rest) - len(tied), "model scores", "models score")
-    end = f" overlap, so these ratings do not tell which of them is best. {lower} lower."
-    return "Not separated at the top: the intervals of ", *names, end
+    lower = _listed([row for row in rest if row not in tied], most=4)
+    end = " overlap, so these ratings do not tell which of them is best. Below the interval of "
+    return "Not separated at the top: the intervals of ", *names, end, name(top.model), ": ", *lower, "."
 
 
 def _mean(row: MacroRow) -> str:
@@ -84,7 +84,7 @@ def _listed(rows: Sequence[MacroRow], most: int = 6) -> Sentence:
     shown: list[str | Name] = [name(row.model) for row in (rows if len(rows) <= most else rows[: most - 1])]
     if len(rows) > most:
         shown.append(f"{len(rows) - most + 1} more")
-    joints = [", "] * (len(shown) - 2) + [" and ", ""]
+    joints = [*([", "] * (len(shown) - 2) + [" and "])[: len(shown) - 1], ""]
     return tuple(part for pair in zip(shown, joints, strict=True) for part in pair if part)
 
 
@@ -98,7 +98,7 @@ def _standing(row: MacroRow, scale: tuple[float, float]) -> Standing:
     low, high = scale
 
     def place(value: float | None) -> float | None:
-        return None if value is None else round(200 * (min(max(value, low), high) - low) / (high - low), 1)
+        return None if value is None else round(300 * (min(max(value, low), high) - low) / (high - low), 1)
 
     return Standing(
         name=name(row.model),

@@ -86,8 +86,7 @@ def report(
             "notes": made.scores.notes,
             "method": _method(made, codes),
             "version": flask_eval.__version__,
-            "width": radar.WIDTH,
-            "height": radar.HEIGHT,
+            "radar_geometry": radar,
             "data": _embedded(made),
         }
     )
@@ -125,11 +124,11 @@ def _covered(rows: Sequence[OutcomeRow]) -> float | None:
 
 def _method(made: Numbers, data: Coded) -> list[str]:
     scores = made.scores
-    lines = [f"{scores.method[:1].upper()}{scores.method[1:]}."]
+    lines = [f"{scores.method[:1].upper()}{scores.method[1:]} (seed {scores.seed})."]
     if scores.resamples:
         lines.append(
             f"Intervals hold with {scores.confidence:.0%} confidence, each for itself. Intervals that overlap do not prove "
-            "that two models are equal; `flask-eval compare` tests them instance by instance."
+            "that two models are equal; the command flask-eval compare tests them instance by instance."
         )
     if data.notes:
         lines += data.notes
@@ -157,25 +156,25 @@ def _record(title: str, made: Numbers, outcomes: Sequence[OutcomeRow]) -> dict[s
     }
 
 
-_EMBEDDED = (
-    "rater",
-    "model",
-    "skill",
-    "mean",
-    "low",
-    "high",
-    "n",
-    "n_ratings",
-    "n_not_applicable",
-    "n_missing",
-    "coverage",
-)
+_EMBEDDED = ("mean", "low", "high", "n", "n_ratings", "n_not_applicable", "n_missing", "coverage")
 
 
 def _embedded(made: Numbers) -> str:
     """The scores as compact JSON for programs that read the page; no `<`, so that nothing in it can end its element."""
-    rows = [[_rounded(getattr(row, key)) for key in _EMBEDDED] for row in made.scores.rows]
-    record = {"columns": _EMBEDDED, "rows": rows, "confidence": made.scores.confidence, "method": made.scores.method}
+    rows = made.scores.rows
+    names = {key: list(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("rater", "model", "skill")}
+    places = {key: {value: place for place, value in enumerate(values)} for key, values in names.items()}
+    body = [
+        [*(places[key][getattr(row, key)] for key in names), *(_rounded(getattr(row, key)) for key in _EMBEDDED)]
+        for row in rows
+    ]
+    record = {
+        "names": names,
+        "columns": [*names, *_EMBEDDED],
+        "rows": body,
+        "confidence": made.scores.confidence,
+        "method": made.scores.method,
+    }
     text = json.dumps(record, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

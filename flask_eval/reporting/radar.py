@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 420, 372
-_CENTRE = (210.0, 186.0)
-_RADIUS, _HUB, _LABEL, _RING = 100.0, 14.0, 17.0, 6.0
-_LINE = 13.0
+WIDTH, HEIGHT = 420, 368
+CENTRE = (210, 186)
+_RADIUS, _HUB, _LABEL, _RING = 116.0, 15.0, 17.0, 6.0
+LINE = 13
 LEAST, MOST = 3, 20
 """With fewer or more skills no radar is drawn: it would show nothing, or its labels would collide."""
 
@@ -24,8 +24,8 @@ class Axis:
     lines: tuple[str, ...]
     group: int
     x: str
-    y: tuple[str, ...]
-    """Baselines of the lines of the title, and of one line below."""
+    y: str
+    """The baseline of the first line."""
     anchor: str
 
 
@@ -72,7 +72,7 @@ def frame(titles: Sequence[str], groups: Sequence[int], low: float, high: float)
     rings = []
     for value in _steps(low, high):
         radius = _radius(value, low, high)
-        rings.append((_short(radius), f"{value:g}", _short(_CENTRE[1] - radius + 3)))
+        rings.append((_short(radius), f"{value:g}", _short(CENTRE[1] - radius + 3)))
     axes = tuple(_axis(title, groups[k], k, count) for k, title in enumerate(titles))
     return Frame(axes, spokes, tuple(rings), tuple(_arcs(groups)), low, high)
 
@@ -103,7 +103,7 @@ def shape(
 
 def _at(position: float, count: int, radius: float) -> Mark:
     angle = 2 * math.pi * position / count
-    return _CENTRE[0] + radius * math.sin(angle), _CENTRE[1] - radius * math.cos(angle)
+    return CENTRE[0] + radius * math.sin(angle), CENTRE[1] - radius * math.cos(angle)
 
 
 def _radius(value: float, low: float, high: float) -> float:
@@ -113,7 +113,7 @@ def _radius(value: float, low: float, high: float) -> float:
 
 def _steps(low: float, high: float) -> list[float]:
     span = high - low
-    if span.is_integer() and low.is_integer() and span <= 10:
+    if span.is_integer() and low.is_integer() and 3 <= span <= 10:
         return [low + k for k in range(int(span) + 1)]
     return [low + span * k / 4 for k in range(5)]
 
@@ -167,12 +167,10 @@ def _axis(title: str, group: int, position: int, count: int) -> Axis:
     angle = 2 * math.pi * position / count
     x, y = _at(position, count, _RADIUS + _LABEL)
     lines = _wrapped(title)
-    height = _LINE * (len(lines) + 1)
-    top = y - height * (1 + math.cos(angle)) / 2
+    top = y - LINE * (len(lines) + 1) * (1 + math.cos(angle)) / 2
     side = math.sin(angle)
-    anchor = "m" if abs(side) < 0.2 else "s" if side > 0 else "e"
-    baselines = tuple(_short(top + _LINE * (k + 0.8)) for k in range(len(lines) + 1))
-    return Axis(title, lines, group, _short(x), baselines, anchor)
+    anchor = "a" if abs(side) < 0.2 else "b" if side > 0 else "e"
+    return Axis(title, lines, group, _short(x), _short(top + 0.8 * LINE), anchor)
 
 
 def _wrapped(title: str, width: int = 15) -> tuple[str, ...]:

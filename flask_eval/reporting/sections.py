@@ -204,17 +204,23 @@ def _picture(
         ("N/A", True) if row is None or row.mean is None else (f"n {row.n:,}", small)
         for row, small in zip(rows, few, strict=True)
     )
-    said = "; ".join(
-        f"{one.title.text} {'no score' if row is None or row.mean is None else number(row.mean)}"
-        for one, row in zip(skills, rows, strict=True)
-    )
-    return Picture(name(model), drawn, notes, f"Radar of {name(model).text}", said)
+    return Picture(name(model), drawn, notes, f"Radar of {name(model).text}", _described(rows, skills))
+
+
+def _described(rows: Sequence[SliceRow | None], skills: Sequence[SkillHead]) -> str:
+    """A radar in a sentence, for those who do not see it."""
+    means = [(row.mean, one.title.text) for one, row in zip(skills, rows, strict=True) if row and row.mean is not None]
+    if not means:
+        return "No skill has a score."
+    (low, worst), (high, best) = min(means), max(means)
+    said = f"{len(means)} of {len(skills)} skills have a score, from {number(low)} ({worst}) to {number(high)} ({best})"
+    return f"{said}; the tables below hold every number."
 
 
 def _cut(cut: SliceTable, dimension: str, rater: str, models: Sequence[str]) -> Table:
     rows = [row for row in cut.rows if row.rater == rater]
     several = next((f" {note}" for note in cut.notes if "several domains" in note), "")
-    caption = f"Mean over all skills, by {dimension}.{several if dimension == 'domain' else ''}"
+    caption = f"Mean over all skills.{several if dimension == 'domain' else ''}"
     return slice_table(rows, dimension, models, caption)
 
 

@@ -52,8 +52,9 @@ class Table:
     corner: str
     columns: tuple[Name, ...]
     blocks: tuple[Block, ...]
+    heading: str = ""
     label: str = ""
-    """What a screen reader calls the table, where the caption is not enough."""
+    """What a screen reader calls the table."""
     tall: bool = False
     """Whether the table scrolls within its own box."""
 
@@ -64,14 +65,14 @@ def coverage_table(rows: Sequence[OutcomeRow], without: dict[str, int], n_raters
     never = [OUTCOME[o].lower() for o in OUTCOME if o not in seen]
     caption = "Planned ratings of each model, and what became of them."
     if never:
-        caption += f" No rating was {' or '.join(never)}."
+        caption += f" Outcomes that never occurred: {', '.join(never)}."
     heads = ["Planned", *(OUTCOME[o] for o in seen), "Left to judge", "Coverage", "Instances without response"]
     blocks = []
     for rater in dict.fromkeys(row.rater for row in rows):
         own = [row for row in rows if row.rater == rater]
         head = Name(f"{KIND[own[0].kind]}: {name(rater).text}", name(rater).full) if n_raters > 1 else None
         blocks.append(Block(head, tuple(_coverage_row(row, seen, without) for row in own)))
-    return Table(caption, "Model", tuple(map(Name, heads)), tuple(blocks))
+    return Table(caption, "Model", tuple(map(Name, heads)), tuple(blocks), label="Coverage and outcomes")
 
 
 def _coverage_row(row: OutcomeRow, seen: Iterable[str], without: dict[str, int]) -> Row:
@@ -102,7 +103,14 @@ def matrix(rows: Sequence[SliceRow], skills: Sequence[SkillHead], models: Sequen
         )
         for head, part in _by_group(skills)
     ]
-    return Table(caption, "Skill", tuple(name(m, 28) for m in models), tuple(blocks), label="Mean by skill and model")
+    return Table(
+        caption,
+        "Skill",
+        tuple(name(m, 28) for m in models),
+        tuple(blocks),
+        heading="By skill and model",
+        label="Mean by skill and model",
+    )
 
 
 def _by_group(skills: Sequence[SkillHead]) -> list[tuple[SkillHead, list[SkillHead]]]:
@@ -146,8 +154,15 @@ def number_table(
         )
         for model in models
     )
-    caption = "The numbers behind the radars. Grey: fewer than 10 instances, too few to be firm."
-    return Table(caption, "Skill", tuple(map(Name, heads)), blocks, label="Numbers by model and skill", tall=True)
+    return Table(
+        caption=f"Grey: fewer than {FEW} instances, too few to be firm.",
+        corner="Skill",
+        columns=tuple(map(Name, heads)),
+        blocks=blocks,
+        heading="All numbers",
+        label="Numbers by model and skill",
+        tall=True,
+    )
 
 
 def _number_row(title: Name, row: SliceRow) -> Row:
@@ -171,9 +186,13 @@ def slice_table(rows: Sequence[SliceRow], dimension: str, models: Sequence[str],
     if len(values) > 1 and "none" in values:
         values = [*(v for v in values if v != "none"), "none"]
     body = tuple(Row(name(v), tuple(_mean_cell(found.get((v, m)), count=True) for m in models)) for v in values)
-    corner = dimension.replace("_", " ").capitalize()
     return Table(
-        caption, corner, tuple(name(m, 28) for m in models), (Block(None, body),), label=f"Mean by {dimension}"
+        caption=caption,
+        corner=dimension.replace("_", " ").capitalize(),
+        columns=tuple(name(m, 28) for m in models),
+        blocks=(Block(None, body),),
+        heading=f"By {dimension}",
+        label=f"Mean by {dimension}",
     )
 
 
@@ -191,7 +210,10 @@ def drop_table(
             change = Cell(signed(drop.difference), ends(drop.low, drop.high), title=drop.reason)
         body.append(Row(name(row.model), (_mean_cell(row, count=True), _mean_cell(own, count=True), change)))
     heads = (Name("All instances"), name(label, 28), Name("Difference"))
-    return Table(caption, "Model", heads, (Block(None, tuple(body)),), label=f"Slice {name(label).text}")
+    said = name(label)
+    return Table(
+        caption, "Model", heads, (Block(None, tuple(body)),), heading=f"Slice {said.text}", label=f"Slice {said.text}"
+    )
 
 
 def study_table(frame: pd.DataFrame, caption: str) -> Table:
