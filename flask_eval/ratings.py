@@ -761,7 +761,7 @@ def _frame(columns: Mapping[str, _Column], rationale: list[str], keep: Any) -> p
             made[name] = np.array(values or [0], np.int64)[kept]
         elif name == "score":
             if any(isinstance(v, str) for v in values):
-                made[name] = np.array([*values, None], object)[kept]
+                made[name] = pd.Series(np.array([*values, None], object)[kept], dtype=object)
             else:
                 made[name] = np.array([*values, np.nan], np.float64)[kept]
         else:

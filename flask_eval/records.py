@@ -209,11 +209,15 @@ def _parquet(path: Path) -> Iterator[Row]:
             yield f"{path}:{number}", nested({k: v for k, v in row.items() if v is not None})
 
 
+_NESTED = ("annotation.", "metadata.", "settings.")
+"""Columns of these names are fields within a field; another dot is only part of a name (`claude-2.1`)."""
+
+
 def nested(flat: dict[str, Any]) -> dict[str, Any]:
     """A row of a table as a record: `annotation.skills` becomes a field within `annotation`."""
     row: dict[str, Any] = {}
     for name, value in flat.items():
-        *path, last = name.split(".")
+        *path, last = name.split(".") if name.startswith(_NESTED) else [name]
         inner = row
         for part in path:
             inner = inner.setdefault(part, {})

@@ -10,7 +10,23 @@ import click
 from flask_eval.cli.common import json_option, say, write_json
 
 
-@click.group("import", short_help="Turn other people's formats into ours.")
+class Importers(click.Group):
+    """The importers; each is loaded when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The formats that are known."""
+        return ["flask", "ratings"]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The importer of that name."""
+        if name == "ratings":
+            from flask_eval.cli.import_ratings import ratings
+
+            return ratings
+        return super().get_command(ctx, name)
+
+
+@click.group("import", cls=Importers, short_help="Turn other people's formats into ours.")
 def import_command() -> None:
     """Turn other people's formats into ours."""
 

@@ -32,7 +32,11 @@ from flask_eval.cli.common import json_option, say, write_json
 )
 @click.option("--skill", metavar="C|=TEXT", help="The skill; 'overall' where nothing says it.")
 @click.option("--rater", metavar="C|=TEXT", help="Who rated; where left out, the column's name.")
-@click.option("--rater-names", metavar="A,B,...", help="The persons behind the places of a list of raters.")
+@click.option(
+    "--rater-names",
+    metavar="A,B,...",
+    help="The persons behind the places of a list of raters, or the two of --contingency.",
+)
 @click.option("--model", metavar="C|=TEXT", help="Whose response was rated.")
 @click.option("--versus", metavar="C", help="The other model of a pairwise verdict (score -1, 0 or 1).")
 @click.option("--sample", metavar="C", help="Which of several ratings by the same rater; a whole number.")
@@ -89,8 +93,9 @@ def ratings(file: str, out: str, json_file: str | None, **options: Any) -> int:
       flask-eval import ratings t.csv --instance unit --scores '*' --counts -o r.csv
       flask-eval import ratings t.csv --instance =unit --scores yes,no --contingency first -o r.csv
 
-    Raters who are only places in a list or a count have no identity: they are named NAME#1, NAME#2 ..., and --rater-names
-    names them where each place is always the same person.
+    Each place of a list is taken as one rater, the same throughout: NAME-1, NAME-2 ..., or as --rater-names says. Where
+    places are no persons (any three of a crowd, sorted values), --anonymous-raters names them NAME#1, NAME#2 ..., of whom
+    no figure of a single one is given. Raters who are counted are always such.
 
     A missing score (an empty cell, null, a field that the row lacks) stays in the table with an outcome, and is counted:
     not_applicable for people, who may rate a part only and do not count against coverage for it; unparsed for judges and
@@ -109,10 +114,10 @@ def ratings(file: str, out: str, json_file: str | None, **options: Any) -> int:
     write_ratings(found, out)
     result = summary(found)
     write_json(json_file, result)
-    raters, skills = len(found.raters), len(found.skills)
     say(
-        f"{result['ratings']:,} ratings by {raters:,} rater{'s' * (raters != 1)} for {skills:,} skill{'s' * (skills != 1)}, "
-        f"{result['instances']:,} instances, {result['models']:,} models -> {out}"
+        f"{_several(result['ratings'], 'rating')} by {_several(len(found.raters), 'rater')} for "
+        f"{_several(len(found.skills), 'skill')}, {_several(result['instances'], 'instance')}, "
+        f"{_several(result['models'], 'model')} -> {out}"
     )
     if found.missing:
         told = ", ".join(f"{n:,} {outcome}" for outcome, n in found.missing.items())
@@ -120,6 +125,10 @@ def ratings(file: str, out: str, json_file: str | None, **options: Any) -> int:
     for note in found.notes:
         say(f"note: {note}")
     return 0
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def table_options(

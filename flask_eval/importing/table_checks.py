@@ -13,7 +13,7 @@ import pandas as pd
 
 from flask_eval.errors import RecordError
 from flask_eval.importing.table_record import FIELDS, Entry
-from flask_eval.importing.table_values import looks_like_a_list
+from flask_eval.importing.table_values import looks_like_a_list, whole
 from flask_eval.schema import Kind
 
 Codes = npt.NDArray[np.int32]
@@ -231,7 +231,7 @@ def table_of(ratings: Ratings, kind: Kind, keep: Mask) -> pd.DataFrame:
             made[name] = _scores(codes, coded.distinct)
         else:
             made[name] = _texts(codes, coded.distinct)
-    made["rationale"] = pd.array([_whole(text) for text in compress(ratings.rationales, keep)], dtype="str")
+    made["rationale"] = pd.array([whole(text) for text in compress(ratings.rationales, keep)], dtype="str")
     return pd.DataFrame({name: made[name] for name in COLUMNS})
 
 
@@ -243,12 +243,7 @@ def _scores(codes: Codes, values: list[Any]) -> pd.Series[Any]:
 
 
 def _texts(codes: Codes, distinct: list[str]) -> pd.Series[Any]:
-    return pd.Series(pd.array([_whole(text) for text in distinct], dtype="str").take(codes))
-
-
-def _whole(text: str) -> str:
-    """The text, half a surrogate pair replaced, which no file can hold."""
-    return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return pd.Series(pd.array([whole(text) for text in distinct], dtype="str").take(codes))
 
 
 def summary_of(ratings: Ratings, keep: Mask) -> Mapping[str, dict[str, int]]:

@@ -49,10 +49,12 @@ class Expander:
         _name_apart(self._fixed)
 
     def _score_column(self, path: str) -> ScoreColumn:
-        cells = ((unpacked(cell), name) for cell, name in (reach(row, path) for row in self._head))
+        apart = bool(self.options.lists)
+        cells = ((unpacked(cell, apart=apart), name) for cell, name in (reach(row, path) for row in self._head))
         found = [(cell, name) for cell, name in cells if cell is not ABSENT]
         keys = dict.fromkeys(str(key) for cell, _ in found if isinstance(cell, dict) for key in cell)
-        return ScoreColumn(Column("--scores", path), found[0][1] if found else path, keys=tuple(keys))
+        listed = any(isinstance(cell, list) for cell, _ in found)
+        return ScoreColumn(Column("--scores", path), found[0][1] if found else path, keys=tuple(keys), listed=listed)
 
     def _columns_of(self, row: Mapping[str, Any]) -> list[ScoreColumn]:
         """The score columns of a row; patterns are matched once for each set of columns."""
@@ -113,7 +115,7 @@ class Expander:
                 for order, key in enumerate(column.keys, 1):
                     yield record.entry(column, None, Spot(key, order))
             else:
-                yield record.entry(column, cell, self._alone(record, cell) if self.options.lists else _ALONE)
+                yield record.entry(column, cell, self._alone(record, cell) if column.listed else _ALONE)
 
     def _alone(self, record: Record, cell: Any) -> Spot:
         """The spot of a cell that is no list, where lists are expected: it is a list of one."""
@@ -221,12 +223,12 @@ class Expander:
         Raises:
             UserError: names the nearest that is there.
         """
-        for column in self.columns():
-            if not column.found:
-                raise column.unknown(self.names)
         matched = any(len(columns) > len(self._fixed) for columns in self._shapes.values())
         if self._patterns and not matched:
             raise UserError(f"--scores {self._patterns[0]}: no column fits{nearest(self._patterns[0], self.names)}")
+        for column in self.columns():
+            if not column.found and all(column.of(row, 0) is ABSENT for row in self._head):
+                raise column.unknown(self.names)
 
 
 class Sieve:

@@ -65,7 +65,8 @@ class TableOptions:
     rater_names: tuple[str, ...] = ()
     """The persons behind the places of a list of raters, where each place is always the same person."""
     anonymous_raters: bool = False
-    """Raters are places only: NAME#1, NAME#2 ... whatever identity the table seems to give."""
+    """Raters are places only, NAME#1, NAME#2 ..., whatever identity the table seems to give; without it the places of a
+    list are raters NAME-1, NAME-2 ..."""
     where: tuple[Condition, ...] = ()
     """Only rows that fit: values of one column are alternatives, different columns must all fit."""
     labels: Mapping[str, Value] = field(default_factory=dict)
@@ -162,10 +163,10 @@ def parse_list(option: str, text: str) -> tuple[str, ...]:
     """`A,"B, with a comma",C` as names.
 
     Raises:
-        UserError: a quote is left open.
+        UserError: a name holds a line break.
     """
     try:
-        row = next(csv.reader([text], skipinitialspace=True, strict=True), [])
+        row = next(csv.reader([text], skipinitialspace=True), [])
     except csv.Error:
         raise UserError(f"{option} {text}: write names with commas between; quote a name that holds one") from None
     return tuple(name.strip() for name in row if name.strip())

@@ -26,6 +26,10 @@ UNNAMED = "rater"
 """What raters without identity are called where nothing names them."""
 
 _OVERALL = "overall"
+_PLACES = (
+    "Each place of a list is taken as one rater throughout, NAME-1, NAME-2 ...: --anonymous-raters says that places are no "
+    "persons, --rater-names who they are."
+)
 _WHOLE = ("response_sample", "sample")
 _NEEDED = ("instance", "skill", "rater")
 
@@ -59,6 +63,8 @@ class ScoreColumn:
     """Its place among the score columns, from 1."""
     keys: tuple[str, ...] = ()
     """The fields that its cells hold, as far as the first rows tell."""
+    listed: bool = False
+    """Whether its cells hold lists, as far as the first rows tell."""
 
 
 @dataclass(slots=True)
@@ -207,8 +213,12 @@ class Record:
         if options.contingency is not None and not (options.rater or options.anonymous_raters):
             return ("rows", "columns")[spot.place - 1]
         name = self._rater_name(column, columns, named, spot)
-        if spot.place:
+        if spot.place and (options.anonymous_raters or options.counts):
             return f"{name}#{spot.place}"
+        if spot.place:
+            if options.contingency is None:
+                self.context.notes.setdefault(_PLACES)
+            return f"{name}-{spot.place}"
         if options.anonymous_raters:
             turn = (spot.order or (column.number if column and self.many else 0)) if columns == "raters" else 0
             if turn:

@@ -122,7 +122,7 @@ class RowPlaces:
 def reach(row: Mapping[str, Any], path: str) -> tuple[Any, str]:
     """The value under a column or a dotted path, and the name of the last step; `ABSENT` where there is none.
 
-    A key may hold dots itself; a number counts a list's items from 0, and the last step is then called `NAME#1`.
+    A key may hold dots itself; a number counts a list's items from 0, and the last step is then called `NAME-1`.
     """
     if path in row:
         return row[path], path
@@ -133,7 +133,7 @@ def _walk(here: Any, parts: list[str], name: str) -> tuple[Any, str]:
     if not parts:
         return here, name
     if isinstance(here, list) and parts[0].isdecimal() and int(parts[0]) < len(here):
-        return _walk(here[int(parts[0])], parts[1:], f"{name}#{int(parts[0]) + 1}")
+        return _walk(here[int(parts[0])], parts[1:], f"{name}-{int(parts[0]) + 1}")
     if isinstance(here, dict):
         for size in range(1, len(parts) + 1):
             key = ".".join(parts[:size])

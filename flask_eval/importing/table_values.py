@@ -18,6 +18,7 @@ Reading = tuple[Value | None, str]
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _NO_SCORE = {"n/a", "na", "nan", "-nan", "null", "<na>", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _KNOWN_AT_MOST = 100_000
 
 
@@ -25,6 +26,11 @@ def shown(value: Any) -> str:
     """A value for a message, shortened."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def whole(text: str) -> str:
+    """The text, half a surrogate pair replaced, which no file can hold."""
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 class ScoreReader:
@@ -65,7 +71,7 @@ class ScoreReader:
             return self._labels[key], "scored"
         if key in self._missing or not key:
             return None, self._missing.get(key) or self._default
-        return _score(cell, text.strip(), place), "scored"
+        return _score(cell, whole(text.strip()), place), "scored"
 
     def outcome(self, cell: Any, reading: Reading, place: str) -> str:
         """The outcome of a rating whose outcome column says `cell`.

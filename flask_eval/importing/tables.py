@@ -126,7 +126,7 @@ def _finished(ratings: Ratings, expander: Expander, sieve: Sieve, places: RowPla
     notes = [*context.notes, *check_labels(ratings, place)]
     repeats = find_repeats(ratings, place, options.keep)
     counts = summary_of(ratings, repeats.keep)
-    notes += _anonymous(list(counts["rater"]), told=options.anonymous_raters or options.counts)
+    notes += _anonymous(list(counts["rater"]))
     notes += [f"{n:,} {what}." for what, n in context.counts.items()]
     if sieve.left_out:
         notes.append(f"{sieve.left_out:,} of {len(places):,} rows are left out by --where.")
@@ -145,16 +145,15 @@ def _finished(ratings: Ratings, expander: Expander, sieve: Sieve, places: RowPla
     )
 
 
-def _anonymous(raters: list[str], *, told: bool) -> Iterator[str]:
-    """Tell which raters are places; what to do about it only where the user did not say so."""
+def _anonymous(raters: list[str]) -> Iterator[str]:
+    """Tell which raters are places."""
     groups: dict[str, int] = {}
     for rater in raters:
         name, mark, number = rater.rpartition("#")
         if mark and number.isdecimal():
             groups[name] = groups.get(name, 0) + 1
-    remedy = "" if told else "; --rater-names A,B,... names them, where each place is always the same person"
     for name, count in groups.items():
-        yield f"{name}#1 ... ({count:,} in all) are places, not persons: figures of a single one mean nothing{remedy}."
+        yield f"{name}#1 ... ({count:,} in all) are places, not persons: figures of a single one mean nothing."
 
 
 def _repeated(same: int, different: int, keep: str | None) -> Iterator[str]:

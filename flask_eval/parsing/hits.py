@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -76,7 +77,7 @@ _GLOSS = re.compile(r"[^\W\d][\w' -]{0,30}(?=\()")
 _LEVEL = re.compile(r"\w+\s+\w+(?:\s*:|\s+-).*", re.DOTALL)
 """`Score 5: flawless`, as rubrics say it."""
 _LETTER = re.compile(r"\w")
-_RESULT = re.compile(r"\[+[^\S\n]*result[^\S\n]*\]+\s*:?\s*\(?", re.IGNORECASE)
+_RESULT = re.compile(r"(?<!\[)\[{1,2}[^\S\n]*result[^\S\n]*\]{1,2}\s*:?\s*\(?", re.IGNORECASE)
 _DOUBLE = re.compile(r"\[\[(?=[^\[\]\n]{1,40}\]\])")
 _TAG = re.compile(r"<[^\S\n]*(?P<name>[\w -]{1,60})[^\S\n]*>\s*(?=[^<\n]{1,60}</)")
 _BOXED = re.compile(r"\\boxed\s*\{")
@@ -248,12 +249,13 @@ def _qualified(page: Page, marker: re.Match[str], bridge: re.Match[str], *, plai
 def _named_before(page: Page, at: int) -> Mention | None:
     """The mention that only blanks part from this place."""
     end = len(page.text[max(0, at - 4) : at].rstrip(" ")) + max(0, at - 4)
-    return next((mention for mention in page.mentions if mention.end == end), None)
+    return _named_within(page, end - 1, end)
 
 
 def _named_within(page: Page, start: int, end: int) -> Mention | None:
-    """The last mention that ends within start..end."""
-    return next((m for m in reversed(page.mentions) if start < m.end <= end), None)
+    """The last mention that ends after `start` and not after `end`."""
+    k = bisect_right(page.mentions, end, key=lambda mention: mention.end) - 1
+    return page.mentions[k] if k >= 0 and page.mentions[k].end > start else None
 
 
 def _verbs(page: Page, scale: Scale) -> Iterator[Hit]:

@@ -112,7 +112,7 @@ def _walk(node: Node, asked: dict[str, int], depth: int) -> Iterator[Named]:
         if key in asked or (base in asked and base != key):
             base = key if key in asked else base
             yield Named(base, written, value, rationale_of(value) or reasons.get(base, "") or shared, depth)
-            if isinstance(value, Node):
+            if isinstance(value, Node) and depth < MAX_WRAPPERS:
                 yield from (inner for inner in _walk(value, asked, depth + 1) if inner.key in asked and inner.key != base)
         elif _is_wrapper(key, value, node) and depth < MAX_WRAPPERS:
             for item in value if isinstance(value, list) else [value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,14 @@ from flask_eval.parsing.values import Mark, fold, take
 from flask_eval.schema import Asked, Scale
 
 MAX_RATIONALE_CHARS = 4000
-MAX_PROSE_CHARS = 100_000
+MAX_PROSE_CHARS = 40_000
 """A longer text is read from its end: the verdict is the last."""
 
 _INSIDE_A_SKILL = frozenset(
     "score scores rating verdict rationale reason reasons reasoning feedback explanation analysis justification evaluation "
     "assessment comment comments strengths weaknesses evidence grade level why observations answer".split()
 )
+_NOT_A_NAME = _INSIDE_A_SKILL | {"overall", "final", "response", "total", "option", "judgment", "judgement", "result"}
 _HEADING = re.compile(
     r"^[^\S\n]*(?:#{1,6}[^\S\n]+(?P<hash>[^\n]{1,80})|\*\*(?P<bold>[^*\n]{1,60})\*\*:?|"
     r"\d+[.)][^\S\n]+\**(?P<item>[A-Z][\w &/-]{1,40})\**:?|(?P<colon>[A-Z][\w &/-]{2,30}):)[^\S\n]*$",
@@ -53,27 +55,26 @@ class Told:
     rationale: str = ""
 
 
-def tell(text: str, answer: Sequence[Asked]) -> list[Told]:
-    """What a free text says of each asked property."""
+def tell(text: str, answer: Sequence[Asked]) -> tuple[list[Told], list[str]]:
+    """What a free text says of each asked property, and the names of others that it scores."""
     text = text[-MAX_PROSE_CHARS:]
     page = Page(text, answer)
     if len(answer) == 1:
-        return [_one(page, text)]
+        return [_one(page, text)], _unknown(page)
     sections = _sections(page, text)
-    first = min((span[0] for spans in sections for span in spans), default=len(text))
-    return [_of_several(page, text, k, sections[k], first) for k in range(len(answer))]
+    first = min((spans[0][0] for spans in sections if spans), default=len(text))
+    return [_of_several(page, text, k, sections[k], first) for k in range(len(answer))], _unknown(page)
 
 
-def unknown(text: str, answer: Sequence[Asked], known: dict[str, int]) -> list[str]:
+def _unknown(page: Page) -> list[str]:
     """Names that head a line with a value on the scale, and that nobody asked for."""
-    text = text[-MAX_PROSE_CHARS:]
-    page = Page(text, answer)
+    asked = {mention.start for mention in page.mentions}
     names = []
     for line in _UNKNOWN.finditer(page.text):
-        name = fold(line["name"])
-        parts = set(name.split("_"))
-        mark = take(page.text, line.end(), answer[0].scale) if name and name not in known else None
-        if mark and mark.outcome == "scored" and ends_line(page.text, mark.end) and not parts & (_INSIDE_A_SKILL | {"overall", "final", "response", "total"}):
+        if line.start("name") in asked or not _NOT_A_NAME.isdisjoint(fold(line["name"]).split("_")):
+            continue
+        mark = take(page.text, line.end(), page.answer[0].scale)
+        if mark and mark.outcome == "scored" and ends_line(page.text, mark.end):
             names.append(line["name"].strip())
     return names
 
@@ -85,7 +86,7 @@ def _one(page: Page, text: str) -> Told:
     best = _plainest(everything, scale)
     if best is None or best.rank is not Rank.FINAL:
         spans = _sections(page, text)[0]
-        if spans and any(heading.start() > spans[-1][0] for heading in _foreign_headings(text, page)):
+        if spans and max(_foreign_headings(page, text), default=-1) > spans[-1][0]:
             best = _plainest(_within(everything, spans), scale) or best
     if best is None:
         return Told(None, rationale=_trimmed(text))
@@ -98,10 +99,10 @@ def _of_several(page: Page, text: str, index: int, spans: list[Span], first: int
     hits = [*page.named(index), *(hit for hit in page.hits(scale) if hit.index == index)]
     if not any(hit.rank <= Rank.EXPLICIT for hit in hits):
         hits += _within([hit for hit in page.hits(scale) if hit.index is None and hit.rank is not Rank.FOREIGN], spans)
-        hits += [hit for span in spans if _headed(page, span) for hit in _bare(page, span, scale)]
+        hits += [hit for span in spans if _headed(page, spans) for hit in _bare(page, span, scale)]
     best = _plainest(hits, scale)
     span = next((span for span in reversed(spans) if best is None or span[0] <= best.start < span[1]), None)
-    if span is not None and _headed(page, span):
+    if span is not None and _headed(page, spans):
         rationale = _without(text, best, span) if best else _trimmed(text[slice(*span)])
     else:
         rationale = _trimmed(text[:first]) or _trimmed(text)
@@ -122,52 +123,53 @@ def _plainest(hits: list[Hit], scale: Scale) -> Hit | None:
 
 
 def _within(hits: list[Hit], spans: list[Span]) -> list[Hit]:
-    return [hit for hit in hits if any(start <= hit.start < end for start, end in spans)]
+    """The hits that begin in one of the spans, which are in order."""
+    places = [(hit, bisect_right(spans, hit.start, key=lambda span: span[0]) - 1) for hit in hits]
+    return [hit for hit, k in places if k >= 0 and hit.start < spans[k][1]]
 
 
 def _sections(page: Page, text: str) -> list[list[Span]]:
     """For each asked property the parts of the text that speak of it: below its headings, else in its sentences."""
-    heads = [mention for mention in page.mentions if _is_heading(page, mention)]
-    borders = sorted({*(m.start for m in heads), *(h.start() for h in _foreign_headings(text, page)), len(text)})
+    heads = [mention for mention in page.mentions if is_heading(page, mention)]
+    borders = sorted({*(m.start for m in heads), *_foreign_headings(page, text), len(text)})
     spans: list[list[Span]] = [[] for _ in page.answer]
     for head in heads:
-        spans[head.index].append((head.start, next((border for border in borders if border > head.start), len(text))))
-    for index, own in enumerate(spans):
-        if not own:
-            own.extend(_sentences(page, index))
-    return spans
+        spans[head.index].append((head.start, borders[bisect_right(borders, head.start)]))
+    return [own or list(_sentences(page, index)) for index, own in enumerate(spans)]
 
 
-def _is_heading(page: Page, mention: Mention) -> bool:
+def is_heading(page: Page, mention: Mention) -> bool:
+    """Whether a mention begins a line, but for bullets, numbers and words such as `Skill:`."""
     return bool(_AT_LINE_START.search(page.text[max(0, mention.start - 60) : mention.start]))
 
 
-def _headed(page: Page, span: Span) -> bool:
-    return any(mention.start == span[0] and _is_heading(page, mention) for mention in page.mentions)
+def _headed(page: Page, spans: list[Span]) -> bool:
+    """Whether these sections stand below headings; either all of them do or none."""
+    return bool(spans) and bool(_AT_LINE_START.search(page.text[max(0, spans[0][0] - 60) : spans[0][0]]))
 
 
-def _foreign_headings(text: str, page: Page) -> list[re.Match[str]]:
-    """Headings that name no asked property and nothing that belongs inside a section."""
+def _foreign_headings(page: Page, text: str) -> list[int]:
+    """Where headings stand that name no asked property and nothing that belongs inside a section."""
     named = [mention.start for mention in page.mentions]
     return [
-        heading
+        heading.start()
         for heading in _HEADING.finditer(text)
-        if not any(heading.start() <= start < heading.end() for start in named)
-        and not _INSIDE_A_SKILL & set(fold(heading[heading.lastgroup or 0]).split("_"))
+        if bisect_left(named, heading.start()) == bisect_left(named, heading.end())
+        and _INSIDE_A_SKILL.isdisjoint(fold(heading[heading.lastgroup or 0]).split("_"))
     ]
 
 
 def _sentences(page: Page, index: int) -> Iterator[Span]:
     """From each mention to the end of its sentence, and the next one where that goes on; less what names another."""
     for k, mention in enumerate(page.mentions):
+        following = page.mentions[k + 1] if k + 1 < len(page.mentions) else None
         if mention.index != index:
             continue
         stop = _SENTENCE_END.search(page.text, mention.end)
         if stop and _GOES_ON.match(page.text, stop.end()):
             stop = _SENTENCE_END.search(page.text, stop.end())
         end = stop.start() if stop else len(page.text)
-        following = page.mentions[k + 1 :]
-        yield mention.start, min([end, *(other.start for other in following[:1] if other.index != index)])
+        yield mention.start, min(end, following.start) if following and following.index != index else end
 
 
 def _bare(page: Page, span: Span, scale: Scale) -> list[Hit]:

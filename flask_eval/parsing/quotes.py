@@ -35,12 +35,15 @@ _OPENED = r"(?:```+\w*\s*)?[\"'“‘`(\[]?\s*$"
 _SAID_BEFORE = re.compile(_SAID + _OPENED, re.IGNORECASE)
 _TOLD_BEFORE = re.compile(rf"(?:{_SAID}|{_HOLDS}|{_OWN_OF}){_OPENED}", re.IGNORECASE)
 _SAID_AFTER = re.compile(
-    r"[\"'”’`)]?[^\S\n]*[,;:(-]?[^\S\n]*(?:(?:this|that|which|it)[^\S\n]+)?(?:(?:is|was|are|were)[^\S\n]+)?"
+    r"[\"'”’`)]?[^\S\n]?[,;:(-]?[^\S\n]*(?:(?:this|that|which|it)[^\S\n]+)?(?:(?:is|was|are|were)[^\S\n]+)?"
     r"(?:what[^\S\n]+(?:the|it)\b|(?:just\s+)?(?:quoted|copied|taken)[^\S\n]+from\b|(?:claimed|written|produced|given)[^\S\n]+by[^\S\n]+the[^\S\n]+"
     r"(?:response|answer|assistant|model|candidate|author|text)|(?:is|was)[^\S\n]+(?:the[^\S\n]+response's|in[^\S\n]+the[^\S\n]+response|part[^\S\n]+of))",
     re.IGNORECASE,
 )
 
+_BLANKS = re.compile(r"[^\S\n]+")
+_BREAK = re.compile(r"[.!?](?=\s)|\n\s*\n")
+_COMMA = re.compile(r"[,;:()]|[.!?](?=\s)|\n")
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n|;")
 _CLAUSE = re.compile(
     r"[,:()\[\]\"|]|\s-+\s|\b(?:and|but|so|thus|hence|therefore|resulting|yet|because|since|while|whereas|though|although|"
@@ -116,8 +119,8 @@ def inside(spans: list[Span], start: int, end: int) -> bool:
 
 def is_attributed(text: str, start: int, end: int) -> bool:
     """Whether the words right before or after say that someone else wrote this: `the response claims ...`."""
-    lead = re.split(r"[.!?](?=\s)|\n\s*\n", text[max(0, start - 160) : start])[-1]
-    return bool(_TOLD_BEFORE.search(lead) or _SAID_AFTER.match(text, end, end + 80))
+    lead = _last_part(_BREAK, _BLANKS.sub(" ", text[max(0, start - 160) : start]))
+    return bool(_TOLD_BEFORE.search(lead) or _SAID_AFTER.match(_BLANKS.sub(" ", text[end : end + 120])))
 
 
 def is_meant(text: str, start: int, end: int) -> bool:
@@ -137,7 +140,7 @@ def is_meant(text: str, start: int, end: int) -> bool:
 
 def is_hedged(text: str, start: int) -> bool:
     """Whether `would`, `could` or `might` governs the score; `I would give it` is no hedge."""
-    clause = _last_part(re.compile(r"[,;:()]|[.!?](?=\s)|\n"), text[max(0, start - 160) : start])
+    clause = _last_part(_COMMA, text[max(0, start - 160) : start])
     return bool(_MIGHT.search(clause)) and not _FIRST_PERSON.search(clause)
 
 

@@ -19,6 +19,9 @@ from flask_eval.schema import Asked, Completion, Reading, Verdict, is_empty
 _THOUGHT = re.compile(r"\s*<(think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE)
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE)
 _END_TOKENS = re.compile(r"(?:\s*(?:</s>|<\|[^|>\n]{1,30}\|>|<eos>|<end_of_turn>))+\s*\Z")
+_BULLET = re.compile(r"^[\s>*-]*(?:\d+[.)]\s)?|```\w*")
+MAX_LINE_CHARS = 300
+"""How much of a line is looked at beside an object."""
 _LEAD_IN = re.compile(
     r"(?:^|[\s*_#>-])(?:verdicts?|scores?|ratings?|evaluation|judge?ment|answer|result|json|output|final|conclusion|my\b[^.:\n]{0,40})"
     r"[\s*_]*(?:is|are|as\s+follows)?[\s*_]*[:=-]?[\s*_]*[\"'“‘`$]*\Z",
@@ -31,6 +34,7 @@ class _Placed:
     """An object with how it stands in the text."""
 
     node: Node
+    names: tuple[Named, ...]
     own: bool
     """Not quoted, and not said to be someone else's."""
     block: bool
@@ -65,18 +69,18 @@ def _answered(answer: Sequence[Asked], text: str) -> Reading:
     if found.overrun or not answer:
         return _nothing(answer, "text")
     known = keys(answer)
-    placed = _placed(text, found.nodes)
-    naming = [p for p in placed if any(item.key in known for item in properties(p.node, known))]
+    placed = _placed(text, found.nodes, known)
+    naming = [p for p in placed if any(item.key in known for item in p.names)]
     own = [p for p in naming if p.own]
     plain_text = _masked(text, found.nodes)
-    told = prose.tell(plain_text, answer) if not any(p.block for p in own) else []
+    told, others = prose.tell(plain_text, answer) if not any(p.block for p in own) else ([], [])
     if own and not _overruled(own, told):
         return _from_objects(answer, own)
     if len(answer) == 1 and not own and (single := _unnamed(answer[0], placed, known, told)):
         return single
     if naming and not own and all(item.mark is None for item in told) and _stands_alone(text, naming[-1].node):
         return _from_objects(answer, naming[-1:])
-    return _from_prose(answer, plain_text, told, placed)
+    return _from_prose(answer, told, others or _other_names(placed, known))
 
 
 def _unwrapped(text: str) -> str:
@@ -111,17 +115,22 @@ def _masked(text: str, nodes: Sequence[Node]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _placed(text: str, nodes: Sequence[Node]) -> list[_Placed]:
+def _placed(text: str, nodes: Sequence[Node], known: dict[str, int]) -> list[_Placed]:
     """How each object stands in the text."""
     masked = _masked(text, nodes)
     spans = quoted("".join(_outlined(masked, nodes)))
     placed = []
     for node in nodes:
-        line = re.sub(r"^[\s>*-]*(?:\d+[.)]\s)?|```\w*", "", masked[masked.rfind("\n", 0, node.start) + 1 : node.start])
+        line = _BULLET.sub("", _line_before(masked, node.start))
         own = not inside(spans, node.start, node.end) and not is_attributed(masked, node.start, node.end)
         block = not line.strip(" \t*_`$([") or line.rstrip(" \t*_`$").endswith(":") or bool(_LEAD_IN.search(line))
-        placed.append(_Placed(node, own, block))
+        placed.append(_Placed(node, tuple(properties(node, known)), own, block))
     return placed
+
+
+def _line_before(text: str, at: int) -> str:
+    """What stands before a place on its line; of a long line only the end."""
+    return text[max(text.rfind("\n", 0, at) + 1, at - MAX_LINE_CHARS) : at]
 
 
 def _outlined(masked: str, nodes: Sequence[Node]) -> list[str]:
@@ -135,7 +144,7 @@ def _outlined(masked: str, nodes: Sequence[Node]) -> list[str]:
 
 def _stands_alone(text: str, node: Node) -> bool:
     """Whether a quoted object is all that its line says, but for words such as `my verdict`."""
-    before, after = text[text.rfind("\n", 0, node.start) + 1 : node.start], text[node.end :].partition("\n")[0]
+    before, after = _line_before(text, node.start), text[node.end : node.end + MAX_LINE_CHARS].partition("\n")[0]
     lead = before.strip(" \t\"'“”‘’`")
     return not lead.startswith(">") and not after.strip(" \t\"'“”‘’`.") and (not lead or bool(_LEAD_IN.search(before)))
 
@@ -162,7 +171,7 @@ def _from_objects(answer: Sequence[Asked], own: Sequence[_Placed]) -> Reading:
     last: dict[int, Named] = {}
     others: dict[str, None] = {}
     for placed in own:
-        found = properties(placed.node, known)
+        found = placed.names
         last |= {known[item.key]: item for item in sorted(found, key=lambda item: -item.depth) if item.key in known}
         others |= dict.fromkeys(item.written for item in found if item.key not in known and is_scored(item.value))
     verdicts = tuple(_verdict(asked, last.get(known.get(fold(asked.name), k))) for k, asked in enumerate(answer))
@@ -177,15 +186,17 @@ def _verdict(asked: Asked, named: Named | None) -> Verdict:
     return Verdict(asked, mark.outcome, mark.score, named.rationale)
 
 
-def _from_prose(answer: Sequence[Asked], text: str, told: Sequence[prose.Told], placed: Sequence[_Placed]) -> Reading:
+def _from_prose(answer: Sequence[Asked], told: Sequence[prose.Told], others: Sequence[str]) -> Reading:
     """What the prose says, and the names that were scored without being asked for."""
-    known = keys(answer)
-    pairs = zip(answer, told, strict=True)
-    verdicts = [
-        Verdict(asked, item.mark.outcome if item.mark else "unparsed", item.mark.score if item.mark else None, item.rationale)
-        for asked, item in pairs
-    ]
-    others = prose.unknown(text, answer, known)
-    if not others and all(verdict.outcome == "unparsed" for verdict in verdicts) and placed:
-        others = [item.written for item in properties(placed[-1].node, known) if item.key not in known]
-    return Reading(tuple(verdicts), tuple(dict.fromkeys(others)), ("text",))
+    verdicts = tuple(
+        Verdict(asked, item.mark.outcome, item.mark.score, item.rationale)
+        if item.mark
+        else Verdict(asked, "unparsed", rationale=item.rationale)
+        for asked, item in zip(answer, told, strict=True)
+    )
+    return Reading(verdicts, tuple(dict.fromkeys(others)), ("text",))
+
+
+def _other_names(placed: Sequence[_Placed], known: dict[str, int]) -> list[str]:
+    """The scored names of the last object, none of which was asked for."""
+    return [item.written for item in placed[-1].names if item.key not in known] if placed else []

@@ -70,6 +70,7 @@ def plain(text: str) -> str:
     return text.translate(_PLAIN)
 
 
+@lru_cache(maxsize=4096)
 def fold(name: str) -> str:
     """A name for comparison: case, blanks, underscores and punctuation do not count (`slug`, for any alphabet)."""
     return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", name).casefold()).strip("_")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask_eval.analysis.macro import MacroRow
 from flask_eval.analysis.text import number
-from flask_eval.reporting.text import Name, counted, ends, name
+from flask_eval.reporting.text import FEW, Name, counted, ends, name
 
 Sentence = tuple[str | Name, ...]
 """Words and names in turn; the page sets names apart, so that none can pass for words."""
@@ -21,6 +21,8 @@ class Standing:
     mean: str
     interval: str
     count: str
+    few: bool
+    """Too few instances to be firm."""
     at: float | None
     start: float | None
     end: float | None
@@ -51,12 +53,15 @@ def answer(rows: Sequence[MacroRow], scale: tuple[float, float], kind: str) -> A
         detail += (
             f" {counted(left, 'skill')} that only some models have a score for {'is' if left == 1 else 'are'} left out."
         )
+    if any(row.n < FEW for row in scored):
+        detail += f" Grey: fewer than {FEW} instances, too few to be firm."
     if kind == "metric":
         detail += " A metric is a baseline, no judge of quality."
-    return Answer(_headline(scored), detail.strip(), standings)
+    return Answer(_headline(scored, metric=kind == "metric"), detail.strip(), standings)
 
 
-def _headline(rows: Sequence[MacroRow]) -> Sentence:
+def _headline(rows: Sequence[MacroRow], *, metric: bool) -> Sentence:
+    best, scores = ("highest", "is highest on this baseline") if metric else ("best", "scores highest")
     top, rest = rows[0], rows[1:]
     if not rest:
         return name(top.model), f" has a mean of {_mean(top)}; there is no other model to compare it with."
@@ -66,12 +71,12 @@ def _headline(rows: Sequence[MacroRow]) -> Sentence:
     tied = [row for row in rest if _overlap(row, top)]
     if not tied:
         after = (". ", name(rest[0].model), f" follows with {_mean(rest[0])}.")
-        return name(top.model), f" scores highest, {_mean(top)}, and no other model's interval reaches its own", *after
+        return name(top.model), f" {scores}, {_mean(top)}, and no other model's interval reaches its own", *after
     names = _listed([top, *tied])
     if len(tied) == len(rest):
-        return "Not separated: the intervals of ", *names, " overlap, so these ratings do not tell which is best."
+        return "Not separated: the intervals of ", *names, f" overlap, so these ratings do not tell which is {best}."
     lower = _listed([row for row in rest if row not in tied], most=4)
-    end = " overlap, so these ratings do not tell which of them is best. Below the interval of "
+    end = f" overlap, so these ratings do not tell which of them is {best}. Below the interval of "
     return "Not separated at the top: the intervals of ", *names, end, name(top.model), ": ", *lower, "."
 
 
@@ -105,6 +110,7 @@ def _standing(row: MacroRow, scale: tuple[float, float]) -> Standing:
         mean=number(row.mean),
         interval=ends(row.low, row.high),
         count=f"{row.n:,}",
+        few=row.n < FEW,
         at=place(row.mean),
         start=place(row.low),
         end=place(row.high),

@@ -36,7 +36,7 @@ def _run(run: Mapping[str, Any]) -> Iterator[Fact]:
 def _rater(config: Mapping[str, Any]) -> Iterator[Fact]:
     card = config.get("card")
     if isinstance(card, dict):
-        yield "Model", name(f"{card.get('model', '')} by {card.get('adapter', '')}", 80)
+        yield _model(str(card.get("model", "")), str(card.get("adapter", "")))
         without = card.get("without")
         if isinstance(without, (list, tuple)) and without:
             yield "Prompt leaves out", name(", ".join(map(str, without)), 80)
@@ -49,6 +49,15 @@ def _rater(config: Mapping[str, Any]) -> Iterator[Fact]:
     for key, label in (("packing", "Skills in one call"), ("empty", "Empty responses count as")):
         if isinstance(config.get(key), (str, int)):
             yield label, name(str(config[key]))
+
+
+def _model(model: str, adapter: str) -> Fact:
+    """What stands behind a rater; of replayed completions the file's name, without the folders of whoever ran it."""
+    if adapter == "replay":
+        return "Completions replayed from", name(model.replace("\\", "/").rpartition("/")[2], 80)
+    if adapter == "metric":
+        return "Metric", name(model, 80)
+    return "Model", name(f"{model}, called through {adapter}", 80)
 
 
 def _versioned(value: Any, *keys: str) -> str:

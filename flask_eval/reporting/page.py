@@ -112,9 +112,10 @@ def _summary(data: Coded) -> str:
 
 
 def _banners(table: RatingTable, banner: str | None) -> list[str]:
-    names = [*table.raters, *table.models]
-    sample = any(name.lower().startswith(SAMPLE) for name in names)
-    return [text for text in (banner, SAMPLE_BANNER if sample else None) if text]
+    """What is given; and where names tell of sample data that the given banner does not mention, that too."""
+    sample = any(name.lower().startswith(SAMPLE) for name in [*table.raters, *table.models])
+    told = banner is not None and ("sample" in banner.lower() or "simulated" in banner.lower())
+    return [text for text in (banner, SAMPLE_BANNER if sample and not told else None) if text]
 
 
 def _covered(rows: Sequence[OutcomeRow]) -> float | None:

@@ -65,7 +65,7 @@ class Shape:
 
 def frame(titles: Sequence[str], groups: Sequence[int], low: float, high: float) -> Frame:
     """Axes clockwise from the top; the hub is the scale's lowest score, the rim its highest."""
-    count = len(titles)
+    count, low, high = len(titles), float(low), float(high)
     ends = [_at(k, count, _RADIUS) for k in range(count)]
     hubs = [_at(k, count, _HUB) for k in range(count)]
     spokes = "".join(f"M{_pair(a)}L{_pair(b)}" for a, b in zip(hubs, ends, strict=True))

@@ -267,7 +267,7 @@ def one_sided_p(differences: Floats, epsilon: float) -> float:
 
 
 def benjamini_yekutieli(p: list[float]) -> list[float]:
-    """p adjusted so that those at most q keep the false discovery rate at q under any dependence.
+    """Adjust p so that those at most q keep the false discovery rate at q under any dependence.
 
     Source: Benjamini and Yekutieli (2001), The control of the false discovery rate under dependency, theorem 1.3.
     """
@@ -345,8 +345,8 @@ def closeness(score: Floats, others: Floats, *, nominal: bool) -> Floats:
     """
     there = ~np.isnan(others)
     each = (others == score[:, None]).astype(float) if nominal else (others - score[:, None]) ** 2
-    mean = np.where(there, each, 0.0).sum(axis=1) / there.sum(axis=1)
-    return mean if nominal else -np.sqrt(mean)
+    mean: Floats = np.where(there, each, 0.0).sum(axis=1) / there.sum(axis=1)
+    return mean if nominal else np.asarray(-np.sqrt(mean))
 
 
 def _cluster_means(duel: _Duel, values: Floats) -> Floats:

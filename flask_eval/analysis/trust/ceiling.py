@@ -7,7 +7,7 @@ reaches 0.9.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -267,7 +267,9 @@ class _Study:
                 undefined[prefix + name] = self._reason(name, figures, side)
                 continue
             measures[name] = number(values[0])
-            scale, ends = (transform, (-1.0 if transform == "fisher" else 0.0, 1.0)) if side < 2 else ("plain", (-2.0, 2.0))
+            scale, ends = (
+                (transform, (-1.0 if transform == "fisher" else 0.0, 1.0)) if side < 2 else ("plain", (-2.0, 2.0))
+            )
             intervals[name], why = jackknife_interval(values, self.confidence, scale, ends)
             if why:
                 undefined[f"{prefix}{name}.interval"] = why
@@ -275,13 +277,17 @@ class _Study:
 
     def _reason(self, name: str, figures: Mapping[str, list[Floats]], side: int) -> str:
         if name not in self._names:
-            return "only for scores with an order" if self.panel.nominal else "exists on scale points, not against a mean"
+            return (
+                "only for scores with an order" if self.panel.nominal else "exists on scale points, not against a mean"
+            )
         if side > 0 and self.judge is None:
             return "there is no judge"
         if len(self.panel.people) < 2:
             return f"{len(self.panel.people)} person: a ceiling needs 2"
         if not figures[name]:
-            return f"no person shares {FEWEST_UNITS} units with the others" + (" and the judge" if self.judge is not None else "")
+            return f"no person shares {FEWEST_UNITS} units with the others" + (
+                " and the judge" if self.judge is not None else ""
+            )
         if name not in CORRELATIONS and not self.panel.nominal and (why := self._on_points()[1]):
             return why
         return "a side is constant in every comparison"
@@ -290,7 +296,9 @@ class _Study:
         own = [k for k, match in enumerate(matches) if match.person == person]
         made: list[dict[str, float | None]] = []
         for side in (0, 1):
-            of_measure = {name: mean_of_matches([arrays[k] for k in own], side, alone=True) for name, arrays in figures.items()}
+            of_measure = {
+                name: mean_of_matches([arrays[k] for k in own], side, alone=True) for name, arrays in figures.items()
+            }
             made.append({name: None if values is None else number(values[0]) for name, values in of_measure.items()})
         n = sum(len(matches[k].rows) for k in own)
         return PersonFigures(self.panel.raters[person], n, made[0], made[1])

@@ -97,7 +97,7 @@ class RaterEffects(Row):
 class _Figure(NamedTuple):
     """A figure on everything and without each group (groups + 1,), or why there is none."""
 
-    values: Floats | None
+    each: Floats | None
     n: int
     reason: str = ""
     transform: Transform = "plain"
@@ -178,12 +178,12 @@ class _Study:
         undefined: dict[str, str] = {}
         for name, figure in self._figures(skill).items():
             counts[name] = figure.n
-            made = None if figure.values is None else number(figure.values[0])
+            made = None if figure.each is None else number(figure.each[0])
             measures[name], intervals[name] = made, None
-            if figure.values is None or made is None:
+            if figure.each is None or made is None:
                 undefined[name] = figure.reason or "a side is constant"
                 continue
-            intervals[name], why = jackknife_interval(figure.values, confidence, figure.transform, figure.bounds)
+            intervals[name], why = jackknife_interval(figure.each, confidence, figure.transform, figure.bounds)
             if why:
                 undefined[f"{name}.interval"] = figure.reason or why
         mine = ~np.isnan(self.own)
@@ -319,7 +319,9 @@ class _Study:
             return made
         low, high = self._ends(seen)
         if low == high:
-            return made | dict.fromkeys(("middle_use", "low_end_use", "high_end_use"), _Figure(None, n, "the scale has one point"))
+            return made | dict.fromkeys(
+                ("middle_use", "low_end_use", "high_end_use"), _Figure(None, n, "the scale has one point")
+            )
         which = {
             "middle_use": np.abs(values - (low + high) / 2) <= (high - low) / 6 + 1e-9,
             "low_end_use": values <= low + 1e-9,
@@ -391,7 +393,11 @@ def partial_slope(y: Floats, x: Floats, z: Floats, cluster: Ints, seed: int = 0)
     sums = leave_out_sums(columns, groups, int(groups.max()) + 1)
     mean = sums[:, :9] / np.maximum(sums[:, 9:], 1)
     yy, xx, zz = (mean[:, 3 + k] - mean[:, k] ** 2 for k in range(3))
-    yx, yz, xz = mean[:, 6] - mean[:, 0] * mean[:, 1], mean[:, 7] - mean[:, 0] * mean[:, 2], mean[:, 8] - mean[:, 1] * mean[:, 2]
+    yx, yz, xz = (
+        mean[:, 6] - mean[:, 0] * mean[:, 1],
+        mean[:, 7] - mean[:, 0] * mean[:, 2],
+        mean[:, 8] - mean[:, 1] * mean[:, 2],
+    )
     fixed = np.where(zz > 1e-12, zz, np.inf)  # a constant z holds nothing
     left_xx, left_yy, left_yx = xx - xz**2 / fixed, yy - yz**2 / fixed, yx - yz * xz / fixed
     left_xx = np.where(left_xx > 1e-9 * np.maximum(xx, 1e-12), left_xx, 0.0)

@@ -88,18 +88,26 @@ def jackknife_interval(
         return None, f"{groups} cluster{'' if groups == 1 else 's'}: an interval needs {FEWEST_GROUPS}"
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = _THERE[transform](values)
-    if not np.isfinite(moved[0]):
-        return None, "the figure is at the end of its range"
-    if not np.isfinite(moved).all():
-        return None, "without one of the clusters the figure is undefined"
-    spread = float(np.sqrt((groups - 1) / groups * ((moved[1:] - moved[1:].mean()) ** 2).sum()))
-    if spread <= 1e-12 * max(1.0, abs(float(moved[0]))):
-        return None, "the figure does not vary between clusters"
+    spread, why = _spread(moved)
+    if why:
+        return None, why
     reach = float(stats.t.ppf(0.5 + confidence / 2, groups - 1)) * spread
     low, high = (float(x) for x in _BACK[transform](np.array([moved[0] - reach, moved[0] + reach])))
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
     return (low, high), None
+
+
+def _spread(moved: Floats) -> tuple[float, str]:
+    """The jackknife standard error of figures (groups + 1,), or why there is none."""
+    if not np.isfinite(moved[0]):
+        return 0.0, "the figure is at the end of its range"
+    if not np.isfinite(moved).all():
+        return 0.0, "without one of the clusters the figure is undefined"
+    groups = len(moved) - 1
+    made = float(np.sqrt((groups - 1) / groups * ((moved[1:] - moved[1:].mean()) ** 2).sum()))
+    flat = made <= 1e-12 * max(1.0, abs(float(moved[0])))
+    return (0.0, "the figure does not vary between clusters") if flat else (made, "")
 
 
 def method_name(groups: int, transform: Transform = "plain") -> str:

@@ -254,9 +254,7 @@ class _Study:
 
     # ---- the smallest difference ----------------------------------------------------------------------------------
 
-    def _difference(
-        self, components: Mapping[str, float | None], n: int, undefined: dict[str, str]
-    ) -> float | None:
+    def _difference(self, components: Mapping[str, float | None], n: int, undefined: dict[str, str]) -> float | None:
         """The smallest difference of two models on n instances, or the reason why there is none in `undefined`."""
         why = ""
         if all(value is None for value in components.values()):

@@ -76,7 +76,7 @@ class _Table:
     count: int
 
     def correlation(self, x: Floats, y: Floats) -> Floats:
-        """r (groups + 1,) of two columns (responses,); NaN where too few or constant."""
+        """Pearson's r (groups + 1,) of two columns (responses,); NaN where too few or constant."""
         rows = ~np.isnan(x) & ~np.isnan(y)
         if rows.sum() < FEWEST_RESPONSES:
             return np.full(self.count + 1, np.nan)
@@ -130,9 +130,7 @@ class _Study:
         self.judge, self.panel = panel.raters[column], panel.only(mine)
         self.confidence, self.seed = confidence, seed
         self.skills = tuple(str(name) for name in dict.fromkeys(self.panel.skill))
-        frame = pd.DataFrame(
-            {"i": self.panel.instance, "m": self.panel.model, "r": self.panel.response}
-        )
+        frame = pd.DataFrame({"i": self.panel.instance, "m": self.panel.model, "r": self.panel.response})
         response = frame.groupby(["i", "m", "r"], sort=False).ngroup().to_numpy()
         skill = np.array([self.skills.index(name) for name in self.panel.skill], dtype=np.int64)
         size = int(response.max(initial=-1)) + 1
@@ -198,7 +196,7 @@ class _Study:
         )
 
     def _people(self, pair: tuple[int, int]) -> Floats:
-        """r between two skills within people: the mean over persons, or of their mean scores where they are places."""
+        """Pearson's r between two skills within people: the mean over persons, or of their mean scores where they are places."""
         a, b = pair
         if self.panel.anonymous:
             return self.table.correlation(self._mean_of(a), self._mean_of(b))
@@ -210,7 +208,7 @@ class _Study:
         return mean_of(self.people[:, :, skill].T)
 
     def _noise_free(self, pairs: list[tuple[int, int]]) -> dict[tuple[int, int], Floats]:
-        """r between two skills by covariances between different persons only: neither noise nor halo of one person."""
+        """Pearson's r between two skills by covariances between different persons only: neither noise nor halo of one person."""
         between = {}
         persons = self._pairs_of_persons()
         for a in range(len(self.skills)):
@@ -229,9 +227,7 @@ class _Study:
 
     def _matrix(self, values: Mapping[tuple[int, int], Floats]) -> tuple[tuple[float | None, ...], ...]:
         size = range(len(self.skills))
-        return tuple(
-            tuple(1.0 if a == b else number(values[min(a, b), max(a, b)][0]) for b in size) for a in size
-        )
+        return tuple(tuple(1.0 if a == b else number(values[min(a, b), max(a, b)][0]) for b in size) for a in size)
 
     def _cross(self) -> tuple[tuple[float | None, ...], ...]:
         size = range(len(self.skills))

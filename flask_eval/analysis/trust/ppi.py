@@ -254,7 +254,8 @@ def ppi_mean(
     cluster = np.arange(len(human), dtype=np.int64) if cluster is None else cluster
     labelled_clusters = len(np.unique(cluster[there]))
     if labelled_clusters < FEWEST_LABELS:
-        return Estimate(*[np.nan] * 5, f"{labelled_clusters} labelled instance(s) or cluster(s): 2 are needed")
+        why = f"{labelled_clusters} labelled instance(s) or cluster(s): {FEWEST_LABELS} are needed"
+        return Estimate(np.nan, np.nan, np.nan, np.nan, np.nan, why)
     parts = _Parts(human, judge, there, cluster, weights)
     if lam is None:
         lam = tuned_lambda(human, judge, weights=weights) if labelled_clusters >= FEWEST_TO_TUNE else 0.0
@@ -364,7 +365,7 @@ def _sample(panel: Panel, column: int, rows: Bools) -> _Sample:
             "instance": panel.instance[rows],
             "cluster": panel.cluster[rows],
             "judge": panel.scores[rows, column],
-            "human": mean_of(panel.scores[np.ix_(rows, list(panel.people))]),
+            "human": mean_of(panel.scores[rows][:, list(panel.people)]),
         }
     )
     mean = frame.groupby("instance", sort=False).agg({"cluster": "first", "judge": "mean", "human": "mean"})
@@ -390,17 +391,19 @@ def _refusal(sample: _Sample, labelled: Labelled | None) -> str:
     there = ~np.isnan(sample.human)
     if not there.any():
         return "no instance has both a person's and the judge's score"
-    if there.all() and labelled is None:
-        return ""  # every judged instance is labelled: nothing was chosen
     if labelled is None:
-        return _NOT_TOLD
+        return "" if there.all() else _NOT_TOLD  # where everything is labelled nothing was chosen
     if isinstance(labelled, str):
         return "" if labelled == "random" else f"labelled is '{labelled}': only 'random' or probabilities are known"
-    for name in sample.instance[there]:
+    return _bad_probability(sample.instance, there, labelled)
+
+
+def _bad_probability(instance: npt.NDArray[np.object_], there: Bools, labelled: Mapping[str, float]) -> str:
+    for name, known in zip(instance, there, strict=True):
         chance = labelled.get(str(name))
-        if chance is None:
+        if chance is None and known:
             return f"instance '{name}' is labelled, but its probability is not given"
-        if not 0 < chance <= 1:
+        if chance is not None and not 0 < chance <= 1:
             return f"instance '{name}' has probability {chance}: it must be above 0 and at most 1"
     return ""
 
@@ -408,7 +411,9 @@ def _refusal(sample: _Sample, labelled: Labelled | None) -> str:
 def _estimate(sample: _Sample, labelled: Labelled | None, confidence: float) -> Estimate:
     weights = None
     if labelled is not None and not isinstance(labelled, str):
-        weights = np.array([1 / labelled.get(str(name), 1.0) for name in sample.instance])
+        there = ~np.isnan(sample.human)
+        weights = np.ones(len(there))
+        weights[there] = [1 / labelled[str(name)] for name in sample.instance[there]]
     return ppi_mean(sample.human, sample.judge, weights=weights, cluster=sample.cluster, confidence=confidence)
 
 

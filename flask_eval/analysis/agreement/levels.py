@@ -1,0 +1,243 @@
+"""Correlations across models: within each (instance, skill) and then averaged, and of the models' means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flask_eval.analysis.agreement.intervals import FISHER, Estimate, Floats, Ints, cluster_mean, undefined
+from flask_eval.analysis.agreement.paired import codes_of, compact
+from flask_eval.analysis.agreement.resampling import Weights
+from flask_eval.analysis.agreement.study import tidy
+
+CORRELATIONS = ("pearson", "spearman", "kendall")
+FEWEST_MODELS = 3
+_BLOCK = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Two sides' scores of models on instances, one position a pair."""
+
+    x: Floats
+    """(n,) the judge's scores."""
+    y: Floats
+    """(n,) the people's scores."""
+    group: Ints
+    """(n,) a number for the (instance, skill)."""
+    model: Ints
+    """(n,) a number for the model."""
+    cluster: Ints
+    """(n,) a number for the cluster; all pairs of a group have one."""
+
+    def __len__(self) -> int:
+        return int(self.x.size)
+
+
+@dataclass(frozen=True, eq=False)
+class ByModel:
+    """One pair of scores a group and model, sorted by group: response samples are averaged."""
+
+    x: Floats
+    y: Floats
+    group: Ints
+    """0 .. K-1."""
+    cluster: Ints
+    """(K,) the cluster of each group."""
+    groups: Ints
+    """(K,) the number of each group."""
+
+    @property
+    def n_groups(self) -> int:
+        """K."""
+        return int(self.groups.size)
+
+    def per_group(self, weights: Floats) -> Floats:
+        """(K,) sums over the models of a group."""
+        return np.bincount(self.group, weights, self.n_groups)
+
+
+def by_model(points: Points) -> ByModel:
+    """Average what a group has of one model, and sort by group."""
+    models = int(points.model.max(initial=-1)) + 1
+    key, first, inverse, count = np.unique(
+        points.group * models + points.model, return_index=True, return_inverse=True, return_counts=True
+    )
+    x, y = points.x[first], points.y[first]
+    if key.size < len(points):
+        x, y = (tidy(np.bincount(inverse, side) / count) for side in (points.x, points.y))
+    group = key // max(models, 1)
+    start = np.flatnonzero(np.append(True, group[1:] != group[:-1])) if group.size else np.zeros(0, np.int64)
+    own = np.cumsum(np.append(False, group[1:] != group[:-1])) if group.size else group
+    return ByModel(x, y, own.astype(np.int64), points.cluster[first][start], group[start])
+
+
+def _within_ranks(side: Floats, data: ByModel) -> Floats:
+    """Twice the midrank within the group, centred: 2 R - m - 1."""
+    code = codes_of(side).code
+    order = np.lexsort((code, data.group))
+    group, value, place = data.group[order], code[order], np.arange(code.size)
+    new_group = np.append(True, group[1:] != group[:-1])
+    new_value = new_group | np.append(True, value[1:] != value[:-1])
+    run = np.cumsum(new_value) - 1
+    first = place[new_value]
+    middle = (first + np.append(first[1:], code.size) - 1)[run]
+    start = place[new_group][data.group[order]]
+    size = np.bincount(data.group)[data.group[order]]
+    made = np.empty(code.size)
+    made[order] = middle - 2 * start - (size - 1)
+    return made
+
+
+def group_correlations(data: ByModel) -> dict[str, Floats]:
+    """(K,) each: the correlation across the models of a group; NaN with fewer than three, or a constant side."""
+    sizes = np.bincount(data.group, minlength=data.n_groups)
+    ranks = [_within_ranks(side, data) for side in (data.x, data.y)]
+    varied = (data.per_group(ranks[0] ** 2) > 0) & (data.per_group(ranks[1] ** 2) > 0)
+    usable = varied & (sizes >= FEWEST_MODELS)
+    centred = [side - (data.per_group(side) / sizes)[data.group] for side in (data.x, data.y)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        made = {"pearson": _ratio(data, *centred), "spearman": _ratio(data, *ranks), "kendall": _taus(data)}
+    return {name: np.where(usable, np.clip(value, -1, 1), np.nan) for name, value in made.items()}
+
+
+def _ratio(data: ByModel, x: Floats, y: Floats) -> Floats:
+    return data.per_group(x * y) / np.sqrt(data.per_group(x * x) * data.per_group(y * y))
+
+
+def _taus(data: ByModel) -> Floats:
+    sums = np.zeros((3, data.n_groups))
+    for lag in range(1, int(np.bincount(data.group).max(initial=0))):
+        same = np.flatnonzero(data.group[lag:] == data.group[:-lag])
+        x, y = (np.sign(side[same + lag] - side[same]) for side in (data.x, data.y))
+        for row, weights in zip(sums, (x * y, x * x, y * y), strict=True):
+            row += np.bincount(data.group[same], weights, data.n_groups)
+    return np.asarray(sums[0] / np.sqrt(sums[1] * sums[2]))
+
+
+@dataclass(frozen=True, eq=False)
+class InstanceLevel:
+    """The mean correlation across models within (instance, skill)."""
+
+    estimates: dict[str, Estimate]
+    used: Ints
+    """The groups that count."""
+    groups: Ints
+    """All groups."""
+
+
+def instance_level(points: Points, *, spread: bool = True) -> InstanceLevel:
+    """Correlate across the models of each (instance, skill), then average; a constant side is skipped, not 0.
+
+    Args:
+        points: n pairs.
+        spread: whether intervals will be asked for.
+    """
+    data = by_model(points)
+    if not len(points):
+        return InstanceLevel(dict.fromkeys(CORRELATIONS, undefined("no unit has both scores")), data.groups, data.groups)
+    found = group_correlations(data)
+    known = ~np.isnan(found["pearson"])
+    if not known.any():
+        enough = bool((np.bincount(data.group) >= FEWEST_MODELS).any())
+        why = "on every instance one side gives all models the same score" if enough else _no_models("on no instance")
+        return InstanceLevel(dict.fromkeys(CORRELATIONS, undefined(why)), data.groups[known], data.groups)
+    cluster, used = compact(data.cluster[known], int(data.cluster.max()) + 1)
+    made = {}
+    for name, values in found.items():
+        mean = cluster_mean(values[known], cluster, transform=FISHER, spread=spread)
+        made[name] = Estimate(mean.value, "", mean.left_out, used, transform=FISHER)
+    return InstanceLevel(made, data.groups[known], data.groups)
+
+
+def _no_models(where: str) -> str:
+    return f"{where} are {FEWEST_MODELS} models or more rated by both"
+
+
+@dataclass(frozen=True, eq=False)
+class SystemLevel:
+    """Correlations of the models' means, for these models."""
+
+    estimates: dict[str, Estimate]
+    models: Ints
+    """The models that both sides rated."""
+
+
+def system_level(points: Points, weights: Weights | None = None) -> SystemLevel:
+    """Correlate the models' means, unweighted over their pairs.
+
+    Args:
+        points: n pairs.
+        weights: resamples of the clusters; none: no intervals. They are conditional on these models: how the figure
+            would move with other instances, not with other models.
+    """
+    if not len(points):
+        every = (*CORRELATIONS, "mean_difference")
+        return SystemLevel(dict.fromkeys(every, undefined("no unit has both scores")), np.zeros(0, np.int64))
+    model, models = compact(points.model, int(points.model.max()) + 1)
+    count, x, y = (np.bincount(model, row) for row in (np.ones(len(points)), points.x, points.y))
+    means = tidy(x / count), tidy(y / count)
+    made: dict[str, Estimate] = {"mean_difference": _mean_difference(points, model, spread=weights is not None)}
+    if why := _no_system(*means):
+        return SystemLevel(made | dict.fromkeys(CORRELATIONS, undefined(why)), models)
+    values = across_models(means[0][None], means[1][None])
+    draws = _resampled(points, model, weights) if weights is not None else {}
+    for name, value in values.items():
+        made[name] = Estimate(float(value[0]), draws=draws.get(name), transform=FISHER)
+    return SystemLevel(made, models)
+
+
+def _no_system(x: Floats, y: Floats) -> str:
+    if x.size < FEWEST_MODELS:
+        return f"fewer than {FEWEST_MODELS} models"
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return "one side gives all models the same mean"
+    return ""
+
+
+def across_models(x: Floats, y: Floats) -> dict[str, Floats]:
+    """(A,) correlations of (A, M) means; NaN where a side is constant or unknown."""
+    a, b = (side - side.mean(axis=1, keepdims=True) for side in (x, y))
+    signs = [np.sign(side[:, :, None] - side[:, None, :]) for side in (x, y)]
+    ranks = [sign.sum(axis=2) for sign in signs]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        made = {
+            "pearson": (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1)),
+            "spearman": (ranks[0] * ranks[1]).sum(1) / np.sqrt((ranks[0] ** 2).sum(1) * (ranks[1] ** 2).sum(1)),
+            "kendall": (signs[0] * signs[1]).sum((1, 2)) / np.sqrt((signs[0] ** 2).sum((1, 2)) * (signs[1] ** 2).sum((1, 2))),
+        }
+    return {name: np.clip(value, -1, 1) for name, value in made.items()}
+
+
+def _resampled(points: Points, model: Ints, weights: Weights) -> dict[str, Floats]:
+    """(B,) the correlations in each resample of the clusters, the models fixed."""
+    size = int(model.max()) + 1
+    key = weights.group[points.cluster] * size + model
+    sums = [
+        np.bincount(key, row, weights.n_groups * size).reshape(-1, size)
+        for row in (np.ones(len(points)), points.x, points.y)
+    ]
+    drawn = weights.of_sums(np.concatenate(sums, axis=1))
+    block = max(_BLOCK // size**2, 1)
+    parts = []
+    for start in range(0, len(drawn), block):
+        count, x, y = np.split(drawn[start : start + block], 3, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            parts.append(across_models(x / count, y / count))
+    return {name: np.concatenate([part[name] for part in parts]) for name in CORRELATIONS}
+
+
+def _mean_difference(points: Points, model: Ints, *, spread: bool) -> Estimate:
+    """The mean over models of the judge's mean less the people's."""
+    size = int(model.max()) + 1
+    count, total = np.bincount(model), np.bincount(model, points.x - points.y)
+    value = float((total / count).mean())
+    if not spread:
+        return Estimate(value)
+    cluster, clusters = compact(points.cluster, int(points.cluster.max()) + 1)
+    key = cluster * size + model
+    own = [np.bincount(key, row, clusters.size * size).reshape(-1, size) for row in (None, points.x - points.y)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left_out = ((total - own[1]) / (count - own[0])).mean(axis=1)
+    return Estimate(value, "", left_out, clusters)

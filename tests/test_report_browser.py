@@ -1,0 +1,186 @@
+"""The page as a browser draws it: text is really there, nothing is fetched, it fits a phone, and it works in the dark."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_report import hostile, many
+
+from flask_eval.reporting import report
+from flask_eval.schema import Slice
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    if not CHROMIUM:
+        if os.environ.get("CI"):
+            pytest.fail("CI is set and no Chromium is found: install the package chromium")
+        pytest.skip("no Chromium on this machine; the page's markup is tested without one")
+    sync = pytest.importorskip("playwright.sync_api")
+    with sync.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    hard = [Slice(name="hard", where={"difficulty": 5})]
+    return {
+        "usual": report(many(3, raters=("sample-judge", "other")), path=folder / "usual.html", slices=hard),
+        "hostile": report(hostile(), path=folder / "hostile.html", title="<b>title</b>\u202e", banner="x" * 400),
+    }
+
+
+class Visit:
+    """A page opened from disk, with what it logged and what it asked the network for."""
+
+    def __init__(self, browser, path: Path, width: int = 1280, scheme: str = "light", **options) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        self.page = self.context.new_page()
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
+        self.page.route("**/*", self._route)
+        self.page.goto(path.as_uri())
+
+    def _route(self, route) -> None:
+        self.asked.append(route.request.url)
+        if len(self.asked) == 1:
+            route.continue_()
+        else:
+            route.abort()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.context.close()
+
+    def run(self, script: str):
+        return self.page.evaluate(script)
+
+
+BOXES = """() => [...document.querySelectorAll('svg.radar text, svg.radar tspan.c')].map(e => {
+  const b = e.getBoundingClientRect(); return [e.textContent, b.width, b.height] })"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["usual", "hostile"])
+def test_the_page_opens_from_disk_without_a_word_or_a_request(browser, pages, name: str, scheme: str) -> None:
+    with Visit(browser, pages[name], scheme=scheme) as visit:
+        assert visit.said == []
+        assert visit.asked == [pages[name].as_uri()]
+
+
+def test_every_label_of_every_radar_is_drawn(browser, pages) -> None:
+    with Visit(browser, pages["usual"]) as visit:
+        boxes = visit.run(BOXES)
+    assert len(boxes) == 6 * 12 * 2
+    assert all(text and width > 8 and height > 6 for text, width, height in boxes)
+
+
+def test_the_labels_of_a_radar_do_not_cover_each_other(browser, pages) -> None:
+    script = """() => { const t = [...document.querySelectorAll('svg.radar')[0].querySelectorAll('text')].map(e => e.getBoundingClientRect());
+      const bad = []; t.forEach((a, i) => t.forEach((b, j) => { if (i < j && a.left < b.right - 1 && b.left < a.right - 1
+        && a.top < b.bottom - 2 && b.top < a.bottom - 2) bad.push([i, j]) })); return bad }"""
+    for width in (1280, 390):
+        with Visit(browser, pages["usual"], width) as visit:
+            assert visit.run(script) == []
+
+
+def test_outlines_bands_and_points_take_up_room(browser, pages) -> None:
+    with Visit(browser, pages["usual"]) as visit:
+        sizes = visit.run("""() => ['.own', '.band', '.median', '.arc'].map(c => { const b =
+          document.querySelector('svg.radar ' + c + ', svg.defs ' + c)?.getBBox(); return b ? Math.min(b.width, b.height) : 0 })""")
+        points = visit.run(
+            "[...document.querySelectorAll('svg.radar use[x]')].filter(e => e.getBoundingClientRect().width > 4).length"
+        )
+    assert all(size > 20 for size in sizes[:3])
+    assert points == 6 * 12 - 2  # model 1 has no metacognition, for both raters
+
+
+@pytest.mark.parametrize("name", ["usual", "hostile"])
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_nothing_makes_the_page_wider_than_the_screen(browser, pages, name: str, width: int) -> None:
+    with Visit(browser, pages[name], width) as visit:
+        assert visit.run("document.documentElement.scrollWidth") == width
+        wide = visit.run(
+            "[...document.querySelectorAll('.box')].every(b => b.getBoundingClientRect().right <= innerWidth)"
+        )
+        assert wide
+
+
+def test_wide_tables_scroll_by_keyboard_within_their_own_box(browser, pages) -> None:
+    with Visit(browser, pages["usual"], 390) as visit:
+        visit.run("[...document.querySelectorAll('.box')].find(b => b.scrollWidth > b.clientWidth + 50).focus()")
+        visit.page.keyboard.press("End")
+        for _ in range(5):
+            visit.page.keyboard.press("ArrowRight")
+        visit.page.wait_for_function("document.activeElement.scrollLeft > 0")
+        assert visit.run("document.activeElement.getAttribute('role')") == "region"
+
+
+def test_every_section_is_reached_by_its_link(browser, pages) -> None:
+    with Visit(browser, pages["usual"]) as visit:
+        links = visit.page.locator("nav a")
+        for k in range(links.count()):
+            links.nth(k).focus()
+            visit.page.keyboard.press("Enter")
+            assert visit.run("document.querySelector(location.hash) !== null")
+
+
+def test_hostile_names_are_text_in_the_browser_too(browser, pages) -> None:
+    with Visit(browser, pages["hostile"]) as visit:
+        assert visit.run("document.querySelectorAll('main script, main img, main b, main i, h1 b').length") == 0
+        assert "<script>alert(1)</script>" in visit.run("document.querySelector('.standings').innerText")
+        assert visit.run("document.title") == "<b>title</b>\u27e8U+202E\u27e9"
+        assert visit.said == []
+
+
+def _contrast(one: str, other: str) -> float:
+    def luminance(colour: str) -> float:
+        parts = [int(v) / 255 for v in re.findall(r"\d+", colour)[:3]]
+        red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    high, low = sorted([luminance(one), luminance(other)], reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_the_paper_in_both_schemes(browser, pages, scheme: str) -> None:
+    script = """() => ['body', '.summary', 'caption', 'td', 'td small', 'td.f', '.kind', 'footer', '.banner'].map(s => {
+      const e = document.querySelector(s); return [s, getComputedStyle(e).color,
+        getComputedStyle(s === '.banner' ? e : document.body).backgroundColor] })"""
+    labels = "() => ['svg.radar text', 'svg.radar .c', 'svg.radar .c.few'].map(s => [s, getComputedStyle(document.querySelector(s)).fill, getComputedStyle(document.body).backgroundColor])"
+    with Visit(browser, pages["usual"], scheme=scheme) as visit:
+        for what, ink, paper in [*visit.run(script), *visit.run(labels)]:
+            assert _contrast(ink, paper) >= 4.5, what
+        dark = visit.run("getComputedStyle(document.body).backgroundColor")
+    assert (max(int(v) for v in re.findall(r"\d+", dark)[:3]) < 60) == (scheme == "dark")
+
+
+def test_no_number_needs_a_script(browser, pages) -> None:
+    with Visit(browser, pages["usual"], java_script_enabled=False) as visit:
+        assert visit.page.locator("table").first.inner_text().count("model-") == 3
+
+
+def test_on_paper_every_row_is_printed_on_white(browser, pages) -> None:
+    with Visit(browser, pages["usual"], scheme="dark") as visit:
+        visit.page.emulate_media(media="print")
+        assert visit.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert visit.run("[...document.querySelectorAll('.tall')].every(b => b.scrollHeight <= b.clientHeight + 1)")
+        assert len(visit.page.pdf()) > 10_000
