@@ -1,0 +1,120 @@
+"""Runs as a source: a run's folder becomes a part, and what the run knows beside its ratings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flask_eval.ledger import Ledger
+from flask_eval.ratings.checking import Builder, Part
+from flask_eval.ratings.columns import CHUNK, LEFT_COLUMNS, ScaleEnds
+from flask_eval.schema import Instance
+
+
+@dataclass(slots=True)
+class RunPart:
+    """What a run brings beside its ratings."""
+
+    part: Part
+    facts: dict[str, Any]
+    instances: list[Instance]
+    left: pd.DataFrame
+    without_response: dict[str, int]
+
+
+def from_run(folder: Path) -> RunPart:
+    """All that the ledger and the manifest of a run's folder say."""
+    with Ledger(folder / "ledger.sqlite", read_only=True) as ledger:
+        raters = {name: {"kind": kind, **json.loads(config)} for name, kind, config in ledger.query(_RATERS)}
+        kinds = {name: config["kind"] for name, config in raters.items()}
+        return RunPart(
+            part=_run_ratings(ledger, str(folder), kinds),
+            facts={**_manifest(folder), "run": folder.name or str(folder), "raters": raters},
+            instances=list(ledger.instances()),
+            left=_run_left(ledger, kinds),
+            without_response=_without_response(ledger),
+        )
+
+
+_RATERS = "SELECT name, kind, config FROM rater ORDER BY rowid"
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What the run says about itself; a manifest that cannot be read says nothing, and its ratings still count."""
+    try:
+        data = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+_STORED_AS_TEXT = ("instance", "model", "skill", "item", "rater", "kind", "outcome")
+
+
+def _run_ratings(ledger: Ledger, name: str, kinds: Mapping[str, str]) -> Part:
+    sql = "SELECT id, instance, model, response_sample, rater, sample FROM cell WHERE done = 1 ORDER BY id"
+    cells = ledger.query(sql)
+    builder = Builder(name, lambda row: f"{name}, rating {row + 1}", text=False)
+    for start in range(0, len(cells), CHUNK // 8):
+        where = {number: rest for number, *rest in cells[start : start + CHUNK // 8]}
+        rows = ledger.query(
+            "SELECT cell, skill, item, outcome, score, rationale FROM rating WHERE cell BETWEEN ? AND ?"
+            " ORDER BY cell, skill, item",
+            (min(where), max(where)),
+        )
+        if rows := [row for row in rows if row[0] in where]:
+            number, skill, item, outcome, score, rationale = zip(*rows, strict=True)
+            instance, model, response_sample, rater, sample = zip(*(where[n] for n in number), strict=True)
+            made: dict[str, Sequence[Any]] = {"instance": instance, "model": model, "response_sample": response_sample}
+            made |= {"skill": skill, "item": item, "rater": rater, "kind": [kinds.get(r, "judge") for r in rater]}
+            made |= {"sample": sample, "score": score, "outcome": outcome, "rationale": rationale}
+            builder.extend(made, len(rows), plain=_STORED_AS_TEXT)
+    return builder.part()
+
+
+def _run_left(ledger: Ledger, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Planned ratings of cells that are not done."""
+    rows = [
+        (instance, model, response_sample, skill, rater, kinds.get(rater, "judge"), sample)
+        for instance, model, response_sample, rater, sample, skills in ledger.query(
+            "SELECT instance, model, response_sample, rater, sample, skills FROM cell WHERE done = 0 ORDER BY id"
+        )
+        for skill in json.loads(skills)
+    ]
+    return pd.DataFrame(rows, columns=list(LEFT_COLUMNS))
+
+
+def _without_response(ledger: Ledger) -> dict[str, int]:
+    """As the run counted them, or else all its instances less those that a model answered."""
+    said = ledger.meta("without_response")
+    if said:
+        return {str(model): int(count) for model, count in json.loads(said).items()}
+    return dict(
+        ledger.query(
+            "SELECT model, (SELECT COUNT(*) FROM instance) - COUNT(DISTINCT instance) FROM response GROUP BY model"
+        )
+    )
+
+
+def _ends(scale: Any) -> ScaleEnds | None:
+    """The ends of a scale that a rater's configuration holds, or its labels."""
+    said = scale if isinstance(scale, dict) else {}
+    if said.get("labels"):
+        return tuple(str(label) for label in said["labels"])
+    low, high = said.get("min"), said.get("max")
+    return (float(low), float(high)) if isinstance(low, (int, float)) and isinstance(high, (int, float)) else None
+
+
+def scales_of(runs: list[RunPart]) -> dict[str, ScaleEnds]:
+    """The ends or labels of each rater's scale, where its configuration tells them; metrics go from 0 to 1."""
+    found: dict[str, ScaleEnds] = {}
+    for name, config in ((n, c) for run in runs for n, c in run.facts["raters"].items()):
+        ends = _ends(config.get("scale")) or ((0.0, 1.0) if config["kind"] == "metric" else None)
+        if ends is not None:
+            found[name] = ends
+    return found
