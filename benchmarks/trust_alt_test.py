@@ -121,7 +121,9 @@ def main():
         for text, rate in pool.map(line, *zip(*SETTINGS, strict=True), [draws] * len(SETTINGS)):
             print(text, flush=True)
             worst = max(worst, rate)
-    print(f"worst: {worst:.3f} (Monte Carlo error {np.sqrt(0.05 * 0.95 / draws):.3f}); {time.perf_counter() - start:.0f} s")
+    print(
+        f"worst: {worst:.3f} (Monte Carlo error {np.sqrt(0.05 * 0.95 / draws):.3f}); {time.perf_counter() - start:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ SETTINGS = [
     ("points", 100, 0.6, 1, "unequal"),
     ("points", 200, 0.6, 1, "unequal"),
 ]
-LEVEL = {"points": 3.2, "ceiling": 4.75}
+LEVEL = {"points": 3.2, "ceiling": 4.45}
 
 
 def draw(rng, scores, quality, size, instances):
@@ -58,21 +58,20 @@ def draw(rng, scores, quality, size, instances):
 
 def table(human, judge, there):
     instances = np.array([f"i{k}" for k in range(len(human))])
-    frames = []
-    for rater, kind, values, rows in (("people", "human", human, there), ("judge", "judge", judge, there | True)):
-        for model in range(MODELS):
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "instance": instances[rows],
-                        "model": f"m{model}",
-                        "skill": "s",
-                        "rater": rater,
-                        "kind": kind,
-                        "score": values[rows, model],
-                    }
-                )
-            )
+    frames = [
+        pd.DataFrame(
+            {
+                "instance": instances[rows],
+                "model": f"m{model}",
+                "skill": "s",
+                "rater": kind,
+                "kind": kind,
+                "score": values[rows, model],
+            }
+        )
+        for kind, values, rows in (("human", human, there), ("judge", judge, there | True))
+        for model in range(MODELS)
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -98,7 +97,9 @@ def line(scores, n, quality, size, choice, draws):
         human, judge, easy = draw(rng, scores, quality, size, JUDGED)
         there, labelled = chosen(rng, n, size, choice, easy)
         ratings = table(human, judge, there)
-        alone = ratings[(ratings["kind"] == "human") | ratings["instance"].isin(ratings.loc[ratings["kind"] == "human", "instance"])]
+        alone = ratings[
+            (ratings["kind"] == "human") | ratings["instance"].isin(ratings.loc[ratings["kind"] == "human", "instance"])
+        ]
         rows = calibrated_means(ratings, clusters, labelled=labelled)
         base = calibrated_means(alone, clusters, labelled=labelled)
         pairs = calibrated_differences(ratings, clusters, labelled=labelled)
@@ -120,7 +121,9 @@ def main():
     parser.add_argument("--draws", type=int, default=2000)
     draws = parser.parse_args().draws
     start = time.perf_counter()
-    print(f"{draws} draws a line, {MODELS} models on {JUDGED} instances; coverage to be 0.93-0.97, width ratio at most 1")
+    print(
+        f"{draws} draws a line, {MODELS} models on {JUDGED} instances; coverage to be 0.93-0.97, width ratio at most 1"
+    )
     print("| scores  | labelled | judge r | cluster | choice  | coverage | differences | width ratio |")
     print("|---------|----------|---------|---------|---------|----------|-------------|-------------|")
     lows, widths = [], []
@@ -129,7 +132,9 @@ def main():
             print(text, flush=True)
             lows += [cover, apart]
             widths.append(ratio)
-    print(f"coverage {min(lows):.3f}-{max(lows):.3f}, widest ratio {max(widths):.3f}; {time.perf_counter() - start:.0f} s")
+    print(
+        f"coverage {min(lows):.3f}-{max(lows):.3f}, widest ratio {max(widths):.3f}; {time.perf_counter() - start:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ __version__ = "0.1.0"
 _HOME = {
     "FlaskEvalError": "errors",
     "UserError": "errors",
-    "Annotation": "schema",
     "Instance": "schema",
     "JudgeCard": "schema",
     "Rating": "schema",
@@ -34,6 +33,7 @@ _HOME = {
     "RatingTable": "ratings",
     "read_ratings": "ratings",
     "slice_scores": "analysis.slices",
+    "agree": "analysis.agreeing",
     "report": "reporting",
     "plot": "reporting.figures",
 }
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from flask_eval.content import load_rubrics as load_rubrics
     from flask_eval.errors import FlaskEvalError as FlaskEvalError
     from flask_eval.errors import UserError as UserError
-    from flask_eval.schema import Annotation as Annotation
     from flask_eval.schema import Instance as Instance
     from flask_eval.schema import JudgeCard as JudgeCard
     from flask_eval.schema import Rating as Rating

@@ -212,7 +212,7 @@ def test_pairwise_verdicts_are_left_out_and_that_is_told() -> None:
     rows = [{"instance": "1", "score": 3.0, "versus": ""}, {"instance": "1", "score": -1.0, "versus": "other"}]
     found = slice_scores(table(rows))
     assert found.rows[0].n_ratings == 1
-    assert "1 pairwise verdicts are left out: they are no scores of one model." in found.notes
+    assert "Pairwise verdicts are left out (1): they are no scores of one model." in found.notes
 
 
 def test_a_score_outside_the_known_scale_counts_as_out_of_range_and_is_told() -> None:
@@ -292,7 +292,7 @@ def test_an_instance_with_two_domains_counts_in_each_and_that_is_told() -> None:
         ("domain=Math", {"domain": "Math"}, 4.0, 2),
         ("domain=none", {"domain": None}, 10.0, 1),
     ]
-    assert "1 instances have several domains; they count with weight 1 in each." in found.notes
+    assert "1 instance has several domains; it counts with weight 1 in each." in found.notes
 
 
 def test_dimensions_cross_in_the_order_in_which_they_are_named_and_skill_is_left_out_of_the_name() -> None:
@@ -350,7 +350,10 @@ def test_conditions_pick_instances(where: dict, ids: list[str]) -> None:
         ({"models": ["c"]}, "no model is called 'c' in these ratings"),
         ({"skills": ["factualty"]}, "no skill is called 'factualty' in these ratings; did you mean 'factuality'?"),
         ({"slices": [Slice(name="s", ids=("x",))]}, "slice 's' holds none of the 3 instances: do the ids match?"),
-        ({"slices": [Slice(name="s", where={"langu": 1})]}, "slice 's': instances have no 'langu'; did you mean 'lang'?"),
+        (
+            {"slices": [Slice(name="s", where={"langu": 1})]},
+            "slice 's': instances have no 'langu'; did you mean 'lang'?",
+        ),
     ],
 )
 def test_what_does_not_occur_is_told(options: dict, message: str) -> None:

@@ -98,7 +98,7 @@ def _absolute(ratings: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     notes = []
     pairwise = ratings["versus"].ne("").to_numpy(bool)
     if pairwise.any():
-        notes.append(f"{int(pairwise.sum()):,} pairwise verdicts are left out: they are no scores of one model.")
+        notes.append(f"Pairwise verdicts are left out ({int(pairwise.sum()):,}): they are no scores of one model.")
         ratings = ratings[~pairwise]
     question = ratings["item"].ne("").to_numpy(bool)
     if question.any():

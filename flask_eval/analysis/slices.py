@@ -184,7 +184,12 @@ def _told(table: RatingTable, tables: tuple[tuple[str, ...], ...], rows: Sequenc
     if any("domain" in names for names in tables):
         several = int((table.instances["domains"].map(len) > 1).sum())
         if several:
-            notes.append(f"{several:,} instances have several domains; they count with weight 1 in each.")
+            told = (
+                "1 instance has several domains; it counts"
+                if several == 1
+                else f"{several:,} instances have several domains; they count"
+            )
+            notes.append(f"{told} with weight 1 in each.")
     equal = sum(row.interval == "equal" for row in rows)
     if equal:
         notes.append(

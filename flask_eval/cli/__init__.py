@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Tell a run's coverage, outcomes, tokens and cost."),
     "reparse": ("reparse", "Read a run's recorded completions anew, without a call."),
     "export": ("export", "Write a run's ratings as CSV, JSONL or Parquet."),
+    "agree": ("agree", "Hold judges against people: agreement, ceiling, verdict."),
     "slice": ("slice", "Mean scores by skill, domain, difficulty or anything else."),
     "report": ("report", "Write one self-contained page from runs and ratings."),
 }

@@ -95,3 +95,24 @@ def without_line(without: Mapping[str, int]) -> str:
         return f"{counts.pop():,} instances have no response by each of {len(without)} models"
     shown = ", ".join(f"{model} {n:,}" for model, n in list(without.items())[:6])
     return f"instances without a response: {shown}{', ...' if len(without) > 6 else ''}"
+
+
+def load_certificate(path: str | None) -> Any:
+    """The certificate that `--certificate` names, or none.
+
+    Raises:
+        UserError: it cannot be read, or was changed after it was written.
+    """
+    if path is None:
+        return None
+    from flask_eval.analysis.trust.certificate import read_certificate
+    from flask_eval.errors import UserError
+    from flask_eval.records import parse_json
+
+    file = Path(path)
+    if not file.is_file():
+        raise UserError(f"--certificate {path}: no such file; `flask-eval agree --certify {path}` writes one")
+    data = parse_json(file.read_text(encoding="utf-8"), path)
+    if not isinstance(data, dict):
+        raise UserError(f"--certificate {path}: is no certificate; `flask-eval agree --certify` writes one")
+    return read_certificate(data)

@@ -12,6 +12,7 @@ import click
 
 from flask_eval.cli.common import (
     json_option,
+    load_certificate,
     names_of,
     outcomes_line,
     percent,
@@ -59,6 +60,7 @@ from flask_eval.cli.common import (
     metavar="X",
     help="Exit 1 where a smaller share of ratings is scored.",
 )
+@click.option("--certificate", metavar="F", help="Mark each skill by a certificate that `agree --certify` wrote.")
 @click.option(
     "--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Read a field from a column of another name."
 )
@@ -125,6 +127,7 @@ def _score(plan: Any, options: dict[str, Any]) -> int:
     from flask_eval.errors import UserError
     from flask_eval.judging import score
 
+    certificate = load_certificate(options["certificate"])
     if options["out"] is None:
         raise UserError("-o is missing: name the run's folder, e.g. -o runs/first (or say --dry-run)")
     with _stoppable(), progress("judging", len(plan.cells)) as show:
@@ -138,6 +141,8 @@ def _score(plan: Any, options: dict[str, Any]) -> int:
             on_progress=lambda p: show(p.judged, _words(p)),
         )
     result = done.result
+    if certificate is not None:
+        result["certificate"] = _marks(certificate, plan)
     write_json(options["json_file"], result)
     _tell(result)
     if done.stopped_by:
@@ -147,6 +152,19 @@ def _score(plan: Any, options: dict[str, Any]) -> int:
         say(f"coverage {percent(result['coverage'])} is below --min-coverage {options['min_coverage']}")
         return 1
     return 0
+
+
+def _marks(certificate: Any, plan: Any) -> dict[str, dict[str, str]]:
+    """What the certificate says of each skill that the plan rates."""
+    from flask_eval.analysis.certifying import statuses
+
+    skills = list(dict.fromkeys(skill for cell in plan.cells for skill in cell.skills))
+    found = statuses(certificate, plan.card.name, plan.config(), skills)
+    for status in ("certified", "tentative", "uncertified"):
+        names = [skill for skill, (own, _) in found.items() if own == status]
+        if names:
+            say(f"{status}: {', '.join(names)}")
+    return {skill: {"status": status, "reason": reason} for skill, (status, reason) in found.items()}
 
 
 @contextmanager

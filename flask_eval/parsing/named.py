@@ -7,23 +7,50 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask_eval.parsing.objects import Node, Piece
-from flask_eval.parsing.values import Mark, fold, whole
+from flask_eval.parsing.values import Mark, fold, whole, words
 from flask_eval.schema import Scale
 
 MAX_WRAPPERS = 4
 """How deep verdicts may be wrapped."""
 
-_SCORE_KEYS = ("score", "rating", "grade", "value", "level", "points", "mark", "marks", "stars", "label", "verdict", "answer", "result")
+_SCORE_KEYS = (
+    "score",
+    "rating",
+    "grade",
+    "value",
+    "level",
+    "points",
+    "mark",
+    "marks",
+    "stars",
+    "label",
+    "verdict",
+    "answer",
+    "result",
+)
 _SCORE_KEY = re.compile(r"(?:final|overall|numeric|assigned)_(?:score|rating)|(?:score|rating)_(?:\d.*|out_of.*|value)")
-_NAME_KEYS = ("skill", "name", "criterion", "criteria", "aspect", "dimension", "metric", "title", "category", "property", "question", "id")
+_NAME_KEYS = (
+    "skill",
+    "name",
+    "criterion",
+    "criteria",
+    "aspect",
+    "dimension",
+    "metric",
+    "title",
+    "category",
+    "property",
+    "question",
+    "id",
+)
 _RATIONALE_KEYS = (
     "rationale", "reason", "explanation", "feedback", "justification", "comment", "analysis", "reasoning", "rationales",
     "reasons", "explanations", "justifications", "comments", "evidence", "thoughts",
 )  # fmt: skip
-_WRAPPERS = frozenset(
+_WRAPPERS = words(
     "score scores rating ratings evaluation evaluations result results assessment assessments verdict verdicts judgment judgement "
     "judgments skill skills output answer answers review reviews grade grades criteria metrics aspects dimensions final data items "
-    "properties parameters arguments input report overall json content questions checklist".split()
+    "properties parameters arguments input report overall json content questions checklist"
 )
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:\s*/\s*\d+)?")
 
@@ -41,7 +68,7 @@ class Named:
 
 def properties(node: Node, asked: dict[str, int]) -> list[Named]:
     """The scored properties of an object, also through wrappers: those asked for, whatever their value, and others."""
-    return list(_walk(node, asked, 1))
+    return list(_walk(node, asked, 1, {}))
 
 
 def mark_of(value: Piece, scale: Scale) -> Mark:
@@ -69,9 +96,12 @@ def score_of(node: Node) -> Piece:
 def unnamed(node: Node, asked: dict[str, int]) -> Node | None:
     """The object, or one it only wraps, that has a score but names no skill."""
     for _ in range(MAX_WRAPPERS):
-        if score_of(node):
-            return node if _record(node, asked) is None and isinstance(score_of(node), str) else None
-        wrapped = [value for key, value in node.pairs if isinstance(value, Node) and _is_wrapper(fold(key), value, node)]
+        score = score_of(node)
+        if isinstance(score, str) and score:
+            return node if _record(node, asked) is None else None
+        wrapped = [
+            value for key, value in node.pairs if isinstance(value, Node) and _is_wrapper(fold(key), value, node)
+        ]
         if len(wrapped) != 1 or _WRAPPERS.isdisjoint(fold(node.pairs[0][0]).split("_")):
             return None
         node = wrapped[0]
@@ -99,13 +129,13 @@ def _text(value: Piece) -> str:
     return "\n".join(item for item in value if isinstance(item, str)).strip() if isinstance(value, list) else ""
 
 
-def _walk(node: Node, asked: dict[str, int], depth: int) -> Iterator[Named]:
+def _walk(node: Node, asked: dict[str, int], depth: int, reasons: dict[str, str]) -> Iterator[Named]:
     """The properties that an object names by its keys, by a `skill` field, or inside wrappers."""
     shared = rationale_of(node)
     if (record := _record(node, asked)) is not None:
         yield Named(fold(record), record, node, shared, depth)
         return
-    reasons = _reasons(node, asked)
+    reasons = reasons | _reasons(node, asked)
     for written, value in node.pairs:
         key = fold(written)
         base = re.sub(r"_(?:score|rating)$", "", key)
@@ -113,11 +143,12 @@ def _walk(node: Node, asked: dict[str, int], depth: int) -> Iterator[Named]:
             base = key if key in asked else base
             yield Named(base, written, value, rationale_of(value) or reasons.get(base, "") or shared, depth)
             if isinstance(value, Node) and depth < MAX_WRAPPERS:
-                yield from (inner for inner in _walk(value, asked, depth + 1) if inner.key in asked and inner.key != base)
+                nested = _walk(value, asked, depth + 1, reasons)
+                yield from (inner for inner in nested if inner.key in asked and inner.key != base)
         elif _is_wrapper(key, value, node) and depth < MAX_WRAPPERS:
             for item in value if isinstance(value, list) else [value]:
                 if isinstance(item, Node):
-                    yield from _walk(item, asked, depth + 1)
+                    yield from _walk(item, asked, depth + 1, reasons)
         elif key not in _SCORE_KEYS and is_scored(value):
             yield Named(key, written, value, "", depth)
 
@@ -149,4 +180,6 @@ def _reasons(node: Node, asked: dict[str, int]) -> dict[str, str]:
 def _is_wrapper(key: str, value: Piece, node: Node) -> bool:
     if not isinstance(value, (Node, list)) or key in _RATIONALE_KEYS:
         return False
-    return bool(_WRAPPERS & set(key.split("_"))) or (len(node.pairs) == 1 and isinstance(value, Node) and not score_of(value))
+    return bool(_WRAPPERS & set(key.split("_"))) or (
+        len(node.pairs) == 1 and isinstance(value, Node) and not score_of(value)
+    )

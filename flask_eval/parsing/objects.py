@@ -19,26 +19,31 @@ MAX_PIECES = 120_000
 MAX_DOUBTS = 5_000
 """Quotes looked at beyond the first that might end a string."""
 
+MAX_UNCLOSED_CHARS = 40
+
 _GAP = r"(?:\s|//[^\n]{0,200}\n|#[^\n]{0,200}\n|/\*[^*]{0,200}\*/)*+"
 _QUOTED_KEY = (
     r"(?:\"(?:[^\"\\\n]|\\.){1,400}+\"|'(?:[^'\\\n]|\\.){1,400}+'|[“”„][^“”„\"\n]{1,400}+[“”\"]|"
-    r"[‘’][^‘’\n]{1,400}+[‘’]|`[^`\n]{1,400}+`)\s*+(?::|=>)"
+    r"[\u2018\u2019][^\u2018\u2019\n]{1,400}+[\u2018\u2019]|`[^`\n]{1,400}+`)\s*+(?::|=>)"
 )
 _BARE_KEY = r"[^\W\d][\w .\-/&]{0,80}?\s*+(?::|=>?)"
 _KEY = re.compile(rf"(?:{_QUOTED_KEY}|{_BARE_KEY})")
+_NEXT_KEY = re.compile(_QUOTED_KEY)
 _START = re.compile(rf"(?:\{{|\bdict\s?\()(?={_GAP}(?:{_QUOTED_KEY}|{_BARE_KEY}))")
 _DICT = re.compile(r"dict\s?\(")
 _COMMENTS = re.compile(_GAP)
 _FILLER = re.compile(rf"(?:{_GAP},?)*+")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
-_BARE = re.compile(r"(?:(?!//|/\*)[^,}\]{\[\n\"“”‘()#']|\([^()\n]{0,80}\)|(?<=\w)')*+")
+_BARE = re.compile(r"(?:(?!//|/\*)[^,}\]{\[\n\"“”\u2018()#']|\([^()\n]{0,80}\)|(?<=\w)')*+")
 _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|null|true|false")
 _RESYNC = re.compile(r"[,{}]|```|\n[^\S\n]*\n")
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U(000[0-9a-fA-F]{5}|0010[0-9a-fA-F]{4}))|(.))", re.DOTALL
+)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
-_CLOSERS = {'"': '"', "'": "'", "`": "`"} | dict.fromkeys("“”„", "“”\"") | dict.fromkeys("‘’", "‘’'")
+_CLOSERS = {'"': '"', "'": "'", "`": "`"} | dict.fromkeys("“”„", '“”"') | dict.fromkeys("\u2018\u2019", "\u2018\u2019'")
 _BODIES = {
     opener: re.compile(rf"[^{closers}\\]*+(?:\\.[^{closers}\\]*+)*+[{closers}]", re.DOTALL)
     for opener, closers in _CLOSERS.items()
@@ -134,7 +139,9 @@ class _Scanner:
         passed = (_FILLER if comma else _COMMENTS).match(self.text, self.pos)
         gap = passed[0] if passed else ""
         self.pos += len(gap)
-        self.repaired |= gap.strip() not in {"", ","} or (gap.strip() == "," and self.text[self.pos : self.pos + 1] in {"}", "]"})
+        self.repaired |= gap.strip() not in {"", ","} or (
+            gap.strip() == "," and self.text[self.pos : self.pos + 1] in {"}", "]"}
+        )
         return gap
 
     def _recover(self, node: Node, gap: str) -> None:
@@ -151,16 +158,15 @@ class _Scanner:
     def _resync(self, node: Node) -> None:
         """Pass what cannot be read, up to the next key or the closing bracket; anything else breaks the object off."""
         node.damaged = True
-        for sign in _RESYNC.finditer(self.text, self.pos):
+        while sign := _RESYNC.search(self.text, self.pos):
+            self.pos = sign.start()
             if sign[0] == "}":
-                self.pos = sign.start()
                 return
             if sign[0] != ",":
-                self.pos = sign.start()
                 break
-            after = _FILLER.match(self.text, sign.start())
-            if after and _KEY.match(self.text, after.end()):
-                self.pos = sign.start()
+            after = _FILLER.match(self.text, self.pos)
+            self.pos = after.end() if after else sign.end()
+            if _KEY.match(self.text, self.pos):
                 return
         else:
             self.pos = len(self.text)
@@ -193,7 +199,7 @@ class _Scanner:
             if here in {"]", ")"}:
                 self.pos += 1
                 break
-            if here == "}":
+            if here == "}" or _NEXT_KEY.match(self.text, self.pos):
                 self.repaired = True
                 break
             before = self.pos
@@ -219,6 +225,8 @@ class _Scanner:
         at = begin
         while opener not in self.endless and (body := _BODIES[opener].match(self.text, at)):
             at = body.end()
+            if not first and _is_short(self.text[begin : at - 1]) and _NEXT_KEY.match(self.text, at - 1):
+                return self._unclosed(begin, at - 1)
             first = first or at
             if after.match(self.text, at):
                 end = at
@@ -232,6 +240,11 @@ class _Scanner:
             return _unescaped(self.text[begin : self.pos - 1])
         return self._unended(opener, begin)
 
+    def _unclosed(self, begin: int, end: int) -> str:
+        """A short value whose closing quote is lost before the next key."""
+        self.repaired, self.pos = True, end
+        return _unescaped(self.text[begin:end].rstrip(", \t\n"))
+
     def _unended(self, opener: str, begin: int) -> str:
         """A string that nothing ends is read to the end of the text, unless an object may stand in it."""
         self.endless.add(opener)
@@ -243,11 +256,14 @@ class _Scanner:
         return _unescaped(self.text[begin:])
 
 
+def _is_short(text: str) -> bool:
+    """Whether a text can be a value whose closing quote was forgotten: `4, ` before the next key."""
+    return len(text) <= MAX_UNCLOSED_CHARS and text.rstrip().endswith(",")
 
 
 def _key_text(key: str) -> str:
     """What a key says, without quotes and colon."""
-    return _unescaped(key.rstrip(":=> \t\r\n").strip("\"'“”„‘’` "))
+    return _unescaped(key.rstrip(":=> \t\r\n").strip("\"'“”„\u2018\u2019` "))
 
 
 def _unescaped(text: str) -> str:
@@ -259,4 +275,5 @@ def _unescaped(text: str) -> str:
 
 
 def _escape(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16)) if found[1] else _ESCAPES.get(found[2], found[2])
+    code = found[1] or found[2] or found[3]
+    return chr(int(code, 16)) if code else _ESCAPES.get(found[4], found[4])

@@ -7,18 +7,22 @@ from bisect import bisect_right
 
 Span = tuple[int, int]
 
-_SIGN = re.compile(r"(?P<line>^[^\S\n]{0,3}>[^\n]*)|(?P<ends>\n[^\S\n]*\n)|(?P<fence>```+)|(?P<sign>[\"“”„«»‘’'`])", re.MULTILINE)
-_CLOSED_BY = {'"': '"', "“": "”“", "„": "“”", "«": "»", "‘": "’", "'": "'", "`": "`"}
+_SIGN = re.compile(
+    r"(?P<line>^[^\S\n]{0,3}>[^\n]*)|(?P<ends>\n[^\S\n]*\n)|(?P<line_end>\n)|(?P<fence>```+)|(?P<sign>[\"“”„«»\u2018\u2019'`])",
+    re.MULTILINE,
+)
+_CURLY = "“„«"
+_CLOSED_BY = {'"': '"', "“": "”“", "„": "“”", "«": "»", "\u2018": "\u2019", "'": "'", "`": "`"}
 
 _THEY = r"(?:response|answer|assistant|model|author|user|text|candidate|student|it|they|he|she|output|essay|code|which|that|who)"
 _SAYS = (
     r"(?:says|said|claims|claimed|states|stated|writes|wrote|asserts|asserted|insists|insisted|declares|declared|prints|"
     r"printed|outputs|quotes|quoted|mentions|mentioned|argues|argued|suggests|suggested|demands|demanded|requests|requested|"
-    r"asks|asked|tells|told|instructs|instructed|orders|begs|wants|tries|tried|attempts|pretends|ends\s+with|"
+    r"asks|asked|tells|told|instructs|instructed|orders|begs|wants|tries|tried|attempts|pretends|ends\s+with|ended\s+with|closes\s+with|begins\s+with|"
     r"asking|requesting|demanding|claiming|insisting|stating|saying|pretending|begging|trying)"
 )
 _WHAT_IS_SAID = (
-    r"(?:that|it|should|must|be|to|the|judge|grader|evaluator|me|us|for|a|an|of|give|get|deserves?|itself|is|has|its|own|text|"
+    r"(?:graders?|judges?|evaluators?|raters?|reviewers?|readers?|that|it|should|must|be|to|the|me|us|for|a|an|of|give|get|deserves?|itself|is|has|its|own|text|"
     r"line|lines|words|string|phrase|with|as|at|on|verdict|result|force|output|print|return|contains?|includes?|full|perfect)"
 )
 _SAID = rf"\b{_SAYS}\s*[:,]?(?:\s+{_WHAT_IS_SAID})*\s*:?\s*"
@@ -31,11 +35,11 @@ _OWN_OF = (
     r"\b(?:dict|json|object|text|content)\s+(?:in|of|from)\s+the\s+(?:response|answer|assistant|model)(?:\s+(?:is|was))?\s*[:,]?\s*|"
     r"\bquot(?:e|ing|ed)(?:\s+\w+){0,4}\s*[:,]?\s*"
 )
-_OPENED = r"(?:```+\w*\s*)?[\"'“‘`(\[]?\s*$"
+_OPENED = r"(?:```+\w*\s*)?[\"'“\u2018`(\[]?\s*$"
 _SAID_BEFORE = re.compile(_SAID + _OPENED, re.IGNORECASE)
 _TOLD_BEFORE = re.compile(rf"(?:{_SAID}|{_HOLDS}|{_OWN_OF}){_OPENED}", re.IGNORECASE)
 _SAID_AFTER = re.compile(
-    r"[\"'”’`)]?[^\S\n]?[,;:(-]?[^\S\n]*(?:(?:this|that|which|it)[^\S\n]+)?(?:(?:is|was|are|were)[^\S\n]+)?"
+    r"[\"'”\u2019`)]?[^\S\n]?[,;:(-]?[^\S\n]*(?:(?:this|that|which|it)[^\S\n]+)?(?:(?:is|was|are|were)[^\S\n]+)?"
     r"(?:what[^\S\n]+(?:the|it)\b|(?:just\s+)?(?:quoted|copied|taken)[^\S\n]+from\b|(?:claimed|written|produced|given)[^\S\n]+by[^\S\n]+the[^\S\n]+"
     r"(?:response|answer|assistant|model|candidate|author|text)|(?:is|was)[^\S\n]+(?:the[^\S\n]+response's|in[^\S\n]+the[^\S\n]+response|part[^\S\n]+of))",
     re.IGNORECASE,
@@ -51,7 +55,7 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _UNMEANT = re.compile(
-    r"^\W*(?:no|nothing|none|nobody)\b|\b(?:not|never|cannot|he|she|compared|comparing|unlike|versus|tempted|consider(?:ed|ing)|defin\w+|describ\w+|"
+    r"^\W*(?:no|nothing|none|nobody)\b|\b(?:not|never|cannot|he|she|ignor\w+|inject\w+|embedded|fake|hidden|compared|comparing|unlike|versus|tempted|consider(?:ed|ing)|defin\w+|describ\w+|"
     r"neither|nor|instead\s+of|rather\s+than|opposed\s+to|than|below|above|short\s+of|almost|nearly|"
     r"close\s+to|nearer|towards?|approach\w*|at\s+most|at\s+least|up\s+to|maximum|minimum|max|min|highest|lowest|scale|range|"
     r"rang\w+|between|require[sd]?|requirements?|requiring|need(?:s|ed|ing)?|such\s+as|example|hypothetical\w*|previous\w*|"
@@ -64,19 +68,24 @@ _UNMEANT = re.compile(
 _FITS = re.compile(r"\b(?:meet|match|fit|align|satisf|correspond|fulfil)\w*", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|never|cannot|hardly|barely|than|would)\b|n't\b", re.IGNORECASE)
 _REFERENCE = re.compile(
-    r"\breference(?:\s+\w+)?\s*[(,]?\s*(?:(?:with|of|which|that|has|had|got|gets|is|at|itself|a|the|whose)\s+)*$", re.IGNORECASE
+    r"\breference(?:\s+\w+)?\s*[(,]?\s*(?:(?:with|of|which|that|has|had|got|gets|is|at|itself|a|the|whose)\s+)*$",
+    re.IGNORECASE,
 )
+_SUPPOSED = re.compile(r"^\W*(?:if|had|were)\b(?!.*\b(?:i|my|i'd)\b)", re.IGNORECASE)
 _AIM = re.compile(r"\bto\s+(?:\w+ly\s+)?$", re.IGNORECASE)
 _ME = re.compile(r"\b(?:i|i'm|i'd|i'll|we|me)\b", re.IGNORECASE)
 _EARLIER = re.compile(
     r"^\W*(?:previously|initially|originally|at\s+first|earlier)\b(?!.*\b(?:but|now|however|finally)\b)", re.IGNORECASE
 )
-_IF = re.compile(r"\b(?:if|unless|had\s+(?:it|the|they)|were\s+(?:it|the|they)|with\s+(?:more|better|additional|fewer)|otherwise)\b", re.IGNORECASE)
+_IF = re.compile(
+    r"\b(?:if|unless|had\s+(?:it|the|they)|were\s+(?:it|the|they)|with\s+(?:more|better|additional|fewer)|otherwise)\b",
+    re.IGNORECASE,
+)
 _MIGHT = re.compile(r"\b(?:would|could|might|may|'d)\b", re.IGNORECASE)
 _FIRST_PERSON = re.compile(r"\b(?:i|we)\s+(?:would|might|could)\b|\bi'd\b", re.IGNORECASE)
 _RULE_AFTER = re.compile(
-    r"[\"'”’)]?\s*(?:,\s*)?(?:(?:it|one|that|the\s+\w+)\s+)?(?:requires?|required|needs?|means|would\s+(?!be\s+(?:fair|appropriate|suitable|"
-    r"reasonable|justified))|could|might|if\b|when\b|unless|represents?|denotes|describes?|is\s+(?:reserved|for|only|defined|described|"
+    r"[\"'”\u2019)\]]{0,3}[^\S\n]*(?:,[^\S\n]*)?(?:(?:it|one|that|the\s+\w+)\s+)?(?:requires?|required|needs?|means|would\s+(?!be\s+(?:fair|appropriate|suitable|"
+    r"reasonable|justified))|could|might|(?:is|was|seems)(?:n't\b|\s+(?:not|too|never|un\w+)\b)|doesn't|does\s+not|if\b|when\b|unless|represents?|denotes|describes?|is\s+(?:reserved|for|only|defined|described|"
     r"(?:given|awarded|assigned|used)\s+(?:when|if|to|for|only))|indicates\s+(?:that\s+)?an?\b|corresponds?\s+to\s+an?\b|reserved|"
     r"criteria|criterion|levels?|rubric|descriptions?|standards?|(?:responses|answers)\b|"
     r"(?:response|answer)\s+(?:would|must|should|needs?|requires?)\b)",
@@ -85,13 +94,18 @@ _RULE_AFTER = re.compile(
 
 
 def quoted(text: str) -> list[Span]:
-    """The passages in quotation marks, backticks or block quotes, in order; a quote does not pass a blank line."""
+    """The passages in quotation marks, backticks or block quotes, in order.
+
+    A curly quote does not pass a blank line, any other does not pass the end of its line.
+    """
     found: list[Span] = []
     opened: tuple[str, int] | None = None
     for sign in _SIGN.finditer(text):
         if sign["line"] is not None:
             found.append(sign.span())
             opened = None
+        elif sign["line_end"] is not None:
+            opened = opened if opened and opened[0] in _CURLY else None
         elif sign["sign"] is None:
             opened = None
         elif opened is not None and sign[0] in _CLOSED_BY[opened[0]] and _closes(text, sign.start()):
@@ -119,8 +133,13 @@ def inside(spans: list[Span], start: int, end: int) -> bool:
 
 def is_attributed(text: str, start: int, end: int) -> bool:
     """Whether the words right before or after say that someone else wrote this: `the response claims ...`."""
+    return is_told(text, start) or bool(_SAID_AFTER.match(_BLANKS.sub(" ", text[end : end + 120])))
+
+
+def is_told(text: str, start: int) -> bool:
+    """Whether the words right before say that the response, not the judge, holds what begins here."""
     lead = _last_part(_BREAK, _BLANKS.sub(" ", text[max(0, start - 160) : start]))
-    return bool(_TOLD_BEFORE.search(lead) or _SAID_AFTER.match(_BLANKS.sub(" ", text[end : end + 120])))
+    return bool(_TOLD_BEFORE.search(lead))
 
 
 def is_meant(text: str, start: int, end: int) -> bool:
@@ -132,6 +151,8 @@ def is_meant(text: str, start: int, end: int) -> bool:
     if _UNMEANT.search(clause) and not (_FITS.search(clause) and not _DENIED.search(clause)):
         return False
     if _EARLIER.match(sentence) or (_AIM.search(sentence) and not _ME.search(sentence)):
+        return False
+    if _SUPPOSED.match(sentence):
         return False
     if _IF.search(sentence) and _MIGHT.search(sentence + text[start:end]):
         return False

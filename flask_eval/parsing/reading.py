@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flask_eval.parsing import prose
+from flask_eval.parsing.hits import Rank
 from flask_eval.parsing.named import Named, is_scored, mark_of, properties, rationale_of, unnamed
 from flask_eval.parsing.names import keys
 from flask_eval.parsing.objects import Node, scan
@@ -19,12 +20,15 @@ from flask_eval.schema import Asked, Completion, Reading, Verdict, is_empty
 _THOUGHT = re.compile(r"\s*<(think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE)
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE)
 _END_TOKENS = re.compile(r"(?:\s*(?:</s>|<\|[^|>\n]{1,30}\|>|<eos>|<end_of_turn>))+\s*\Z")
+_NOT_A_BREAK = re.compile(r"[^\n]")
+MAX_OBJECTS = 1_000
+"""How many objects are looked at, from the last backwards."""
 _BULLET = re.compile(r"^[\s>*-]*(?:\d+[.)]\s)?|```\w*")
 MAX_LINE_CHARS = 300
 """How much of a line is looked at beside an object."""
 _LEAD_IN = re.compile(
     r"(?:^|[\s*_#>-])(?:verdicts?|scores?|ratings?|evaluation|judge?ment|answer|result|json|output|final|conclusion|my\b[^.:\n]{0,40})"
-    r"[\s*_]*(?:is|are|as\s+follows)?[\s*_]*[:=-]?[\s*_]*[\"'“‘`$]*\Z",
+    r"[\s*_]*(?:is|are|as\s+follows)?[\s*_]*[:=-]?[\s*_]*[\"'“\u2018`$]*\Z",
     re.IGNORECASE,
 )
 
@@ -69,11 +73,11 @@ def _answered(answer: Sequence[Asked], text: str) -> Reading:
     if found.overrun or not answer:
         return _nothing(answer, "text")
     known = keys(answer)
-    placed = _placed(text, found.nodes, known)
+    masked = _masked(text, found.nodes)
+    placed = _placed(masked, found.nodes[-MAX_OBJECTS:], known)
     naming = [p for p in placed if any(item.key in known for item in p.names)]
     own = [p for p in naming if p.own]
-    plain_text = _masked(text, found.nodes)
-    told, others = prose.tell(plain_text, answer) if not any(p.block for p in own) else ([], [])
+    told, others = prose.tell(text, masked, answer) if not any(p.block for p in own) else ([], [])
     if own and not _overruled(own, told):
         return _from_objects(answer, own)
     if len(answer) == 1 and not own and (single := _unnamed(answer[0], placed, known, told)):
@@ -97,7 +101,7 @@ def _unwrapped(text: str) -> str:
 
 def _without_thoughts(text: str) -> str:
     """The text after a reasoning model's thoughts, and before its end-of-text tokens."""
-    text = _END_TOKENS.sub("", text)
+    text = text[:-MAX_LINE_CHARS] + _END_TOKENS.sub("", text[-MAX_LINE_CHARS:])
     end = _THOUGHT_END.search(text)
     if _THOUGHT.match(text):
         return text[end.end() :] if end else ""
@@ -110,15 +114,17 @@ def _masked(text: str, nodes: Sequence[Node]) -> str:
     """The text with blanks for its objects; every other character keeps its place."""
     parts, at = [], 0
     for node in nodes:
-        parts += [text[at : node.start], re.sub(r"[^\n]", " ", text[node.start : node.end])]
+        parts += [text[at : node.start], _NOT_A_BREAK.sub(" ", text[node.start : node.end])]
         at = node.end
     return "".join([*parts, text[at:]])
 
 
-def _placed(text: str, nodes: Sequence[Node], known: dict[str, int]) -> list[_Placed]:
-    """How each object stands in the text."""
-    masked = _masked(text, nodes)
-    spans = quoted("".join(_outlined(masked, nodes)))
+def _placed(masked: str, nodes: Sequence[Node], known: dict[str, int]) -> list[_Placed]:
+    """How each object stands in the text; `masked` has blanks in their place."""
+    if not nodes:
+        return []
+    first = max(0, nodes[0].start - MAX_LINE_CHARS)
+    spans = [(start + first, end + first) for start, end in quoted("".join(_outlined(masked, nodes, first)))]
     placed = []
     for node in nodes:
         line = _BULLET.sub("", _line_before(masked, node.start))
@@ -133,11 +139,11 @@ def _line_before(text: str, at: int) -> str:
     return text[max(text.rfind("\n", 0, at) + 1, at - MAX_LINE_CHARS) : at]
 
 
-def _outlined(masked: str, nodes: Sequence[Node]) -> list[str]:
-    """The masked text with the outermost brackets of each object put back, so that quotes around it are seen."""
-    parts, at = [], 0
+def _outlined(masked: str, nodes: Sequence[Node], at: int) -> list[str]:
+    """The masked text from `at` with one line of brackets for each object, so that quotes around it are seen."""
+    parts = []
     for node in nodes:
-        parts += [masked[at : node.start], "{", masked[node.start + 1 : max(node.end - 1, node.start + 1)], "}"]
+        parts += [masked[at : node.start], "{" + " " * (node.end - node.start - 2) + "}"]
         at = max(node.end, node.start + 2)
     return [*parts, masked[at:]]
 
@@ -145,19 +151,25 @@ def _outlined(masked: str, nodes: Sequence[Node]) -> list[str]:
 def _stands_alone(text: str, node: Node) -> bool:
     """Whether a quoted object is all that its line says, but for words such as `my verdict`."""
     before, after = _line_before(text, node.start), text[node.end : node.end + MAX_LINE_CHARS].partition("\n")[0]
-    lead = before.strip(" \t\"'“”‘’`")
-    return not lead.startswith(">") and not after.strip(" \t\"'“”‘’`.") and (not lead or bool(_LEAD_IN.search(before)))
+    lead = before.strip(" \t\"'“”\u2018\u2019`")
+    return (
+        not lead.startswith(">")
+        and not after.strip(" \t\"'“”\u2018\u2019`.")
+        and (not lead or bool(_LEAD_IN.search(before)))
+    )
 
 
 def _overruled(own: Sequence[_Placed], told: Sequence[prose.Told]) -> bool:
     """Whether a plain verdict in prose follows objects that only stand in the middle of a sentence."""
-    return any(item.mark and item.rank <= prose.Rank.EXPLICIT and item.start > own[-1].node.start for item in told)
+    return any(item.mark and item.rank <= Rank.EXPLICIT and item.start > own[-1].node.start for item in told)
 
 
-def _unnamed(asked: Asked, placed: Sequence[_Placed], known: dict[str, int], told: Sequence[prose.Told]) -> Reading | None:
+def _unnamed(
+    asked: Asked, placed: Sequence[_Placed], known: dict[str, int], told: Sequence[prose.Told]
+) -> Reading | None:
     """The last own object with a score and no name, where one property was asked for and no later prose says more."""
     bare = [(p.node, node) for p in placed if p.own and p.block and (node := unnamed(p.node, known))]
-    if not bare or (told and told[0].mark and told[0].rank <= prose.Rank.EXPLICIT and told[0].start > bare[-1][0].end):
+    if not bare or (told and told[0].mark and told[0].rank <= Rank.EXPLICIT and told[0].start > bare[-1][0].end):
         return None
     outer, node = bare[-1]
     mark = mark_of(node, asked.scale)

@@ -13,18 +13,21 @@ NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "
 MAX_VALUE_CHARS = 300
 """A longer text is a rationale, whatever field it stands in."""
 
-_DIGITS = r"(?:\d+(?:\.\d+|,\d{1,2})?|\.\d+)(?![\w]|[.,]\d)"
+_DIGITS = r"(?:\d+(?:\.\d+|,\d{1,2})?|\.\d+)(?!(?![점分点])\w|[.,]\d)"
 _WORD = rf"(?:{'|'.join(NUMBER_WORDS)})\b(?:\s+and\s+a\s+half\b|\s+point\s+five\b)?"
 _AMOUNT = re.compile(
     rf"(?P<number>[+-]?{_DIGITS}|{_WORD})(?P<percent>\s*%)?"
     r"(?:\s*(?:/|\bof\b|\bout\s+of\b(?:\s+an?\b|\s+the\b)?(?:\s+(?:possible|maximum|max|total|full)\b)?(?:\s+of\b)?)\s*"
     rf"(?P<maximum>{_DIGITS}|{_WORD})(?!\s*/))?"
-    r"(?P<unit>\s*(?:stars?|points?|pts|marks?|점|分|点)\b)?",
+    r"(?P<unit>\s*(?:(?:stars?|points?|pts|marks?)\b|[점分点]))?",
     re.IGNORECASE,
 )
 _JSON_NUMBER = re.compile(r"[+-]?\d{1,300}(?:\.\d{0,300})?(?:e[+-]?\d{1,5})?", re.IGNORECASE)
 _RANGE = re.compile(rf"\s*(?P<by>-+>?|=>|~|&|,|\bto\b|\bor\b|\band\b)\s*(?P<other>{_DIGITS}|{_WORD})", re.IGNORECASE)
-_OPENING = re.compile(r"(?:[\s\"'“”„‘’`(\[{$*]|\\boxed\s*\{|\\text\s*\{){0,12}", re.IGNORECASE)
+_OPENING = re.compile(
+    r"(?:[\s\"'“”„\u2018\u2019`(\[{*]|\$(?=\\boxed|[^$\n]{1,12}\$)|\\boxed\s*\{|\\text\s*\{|<[A-Za-z][\w-]{0,30}>){0,12}",
+    re.IGNORECASE,
+)
 _NOT_APPLICABLE = re.compile(
     r"(?:n/a|n\.\s?a\.?|na|null|none|nil|not[\s_-]+applicable|inapplicable|non[\s-]applicable|"
     r"(?:does\s+not|doesn't)\s+apply)(?![\w/])",
@@ -39,9 +42,11 @@ _ENDS = re.compile(
     rf"(?!\+|-\w|\s*[&~]\s*\d)(?:\s*\Z|[^\S\n]*\n|[^\S\n]*[^\w\s]|\s+(?:{'|'.join(_GOES_ON.split())})\b|\s+(?-i:[A-Z]))",
     re.IGNORECASE,
 )
-_LETTER_ENDS = re.compile(r"(?!\s*[+])[^\S\n]*(?:\Z|\n|[.,;:!?)\]}\"'”’|<]|-+\s|\()")
-_LEAD = re.compile(r"(?:(?:final\s+|overall\s+)?(?:score|rating|grade|level|value)\s*(?:[:=]|is|of)?\s*)?", re.IGNORECASE)
-_GLOSS = re.compile(r"[\s\"'”’)\]}.*]*(?:[-:(,.;][^\d]{0,80})?")
+_LETTER_ENDS = re.compile(r"(?!\s*[+])[^\S\n]*(?:\Z|\n|[.,;:!?)\]}\"'”\u2019|<]|-+\s|\(|\s+(?:because|since|as|for)\b)")
+_LEAD = re.compile(
+    r"(?:(?:final\s+|overall\s+)?(?:score|rating|grade|level|value)\s*(?:[:=]|is|of)?\s*)?", re.IGNORECASE
+)
+_GLOSS = re.compile(r"[\s\"'”\u2019)\]}.*]*(?:[-:(,.;][^\d]{0,80})?")
 
 _GAP = r"[\s_-]+"
 _INNER_GAP = r"(?<=\w)[\s_-]+(?=\w)"
@@ -63,6 +68,11 @@ class Mark:
     end: int
     maximum: float | None = None
     """The M of `N/M` or `N out of M`."""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a list that is written as a line."""
+    return frozenset(text.split())
 
 
 def plain(text: str) -> str:
@@ -153,6 +163,8 @@ def _labels(labels: tuple[str, ...]) -> re.Pattern[str]:
     """One pattern with a group for each label, longest first; inside a label blanks, underscores, hyphens are one."""
     spelt = sorted(((plain(label).strip(), k) for k, label in enumerate(labels)), key=lambda pair: -len(pair[0]))
     forms = (
-        rf"(?P<_{k}>{_GAP.join(re.escape(part) for part in re.split(_INNER_GAP, label))})" for label, k in spelt if label
+        rf"(?P<_{k}>{_GAP.join(re.escape(part) for part in re.split(_INNER_GAP, label))})"
+        for label, k in spelt
+        if label
     )
     return re.compile(rf"(?:{'|'.join(forms)})(?!\w|[.,]\d)", re.IGNORECASE)

@@ -62,6 +62,7 @@ def read_ratings(
         rubrics=rubrics_of(runs, rubrics, known, skills, notes),
         runs=tuple(run.facts for run in runs),
         notes=tuple(notes),
+        lengths={key: length for run in runs for key, length in run.lengths.items()},
     )
 
 

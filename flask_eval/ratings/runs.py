@@ -25,6 +25,7 @@ class RunPart:
     instances: list[Instance]
     left: pd.DataFrame
     without_response: dict[str, int]
+    lengths: dict[tuple[str, str, int], int]
 
 
 def from_run(folder: Path) -> RunPart:
@@ -38,6 +39,12 @@ def from_run(folder: Path) -> RunPart:
             instances=list(ledger.instances()),
             left=_run_left(ledger, kinds),
             without_response=_without_response(ledger),
+            lengths={
+                (instance, model, sample): n
+                for instance, model, sample, n in ledger.query(
+                    "SELECT instance, model, sample, LENGTH(body) FROM response JOIN text ON text.digest = response.text"
+                )
+            },
         )
 
 

@@ -42,6 +42,8 @@ class RatingTable:
     """What each run says about itself: `run` (the folder), `raters` (configurations) and its manifest's keys."""
     notes: tuple[str, ...] = ()
     """What the user should be told, in sentences."""
+    lengths: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
+    """Characters of each response that the runs hold: {(instance, model, response sample): n}."""
 
     @cached_property
     def raters(self) -> dict[str, str]:

@@ -8,19 +8,21 @@ here is quadratic in the number of ratings.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
+from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, sums_by
 from flask_eval.analysis.agreement.correlation import signed
-from flask_eval.analysis.agreement.intervals import FISHER, Estimate, Floats, Ints, undefined
-from flask_eval.analysis.agreement.paired import compact
+from flask_eval.analysis.agreement.intervals import FISHER, Estimate, undefined
 from flask_eval.analysis.agreement.sheet import Sheet
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval", "ratio")
 _PACKAGE = 4_000_000
 _DENSE = 4_000_000
+_PRODUCTS = 500_000_000
 _MOST_RATIOS = 3000
 
 
@@ -58,16 +60,17 @@ def _no_alpha(units: int, different: int, level: Level, values: Floats) -> str:
     return ""
 
 
-def alphas(sheet: Sheet, *, spread: bool = True) -> dict[Level, Estimate]:
-    """Alpha at every level.
+def alphas(sheet: Sheet, levels: Sequence[Level] = LEVELS, *, spread: bool = True) -> dict[Level, Estimate]:
+    """Alpha at several levels of measurement.
 
     Args:
         sheet: ratings of N units in G clusters.
+        levels: the levels.
         spread: whether intervals will be asked for.
     """
     pairs = sheet.pairable
     made: dict[Level, Estimate] = {}
-    for level in LEVELS:
+    for level in levels:
         value, why = _value(pairs, level)
         if value is None:
             made[level] = undefined(why)
@@ -78,11 +81,11 @@ def alphas(sheet: Sheet, *, spread: bool = True) -> dict[Level, Estimate]:
 
 
 def _value(pairs: Sheet, level: Level) -> tuple[float | None, str]:
-    width = pairs.score.values.size
-    if why := _no_alpha(pairs.n_units, width, level, pairs.score.values):
+    width = pairs.score.distinct.size
+    if why := _no_alpha(pairs.n_units, width, level, pairs.score.distinct):
         return None, why
     if pairs.n_units * width**2 <= _PACKAGE:
-        return alpha(dense_counts(pairs), pairs.score.values, level)
+        return alpha(dense_counts(pairs), pairs.score.distinct, level)
     if level == "ratio" and width > _MOST_RATIOS:
         return None, f"more than {_MOST_RATIOS:,} different scores"
     return own_alpha(pairs, level), ""
@@ -90,7 +93,7 @@ def _value(pairs: Sheet, level: Level) -> tuple[float | None, str]:
 
 def dense_counts(sheet: Sheet) -> Ints:
     """(N, V) how many ratings of each unit have each value."""
-    made = np.zeros((sheet.n_units, sheet.score.values.size), np.int64)
+    made = np.zeros((sheet.n_units, sheet.score.distinct.size), np.int64)
     made[sheet.cells.unit, sheet.cells.value] = sheet.cells.count.astype(np.int64)
     return made
 
@@ -112,8 +115,8 @@ def own_alpha(pairs: Sheet, level: Level) -> float:
 
 def _scores(pairs: Sheet, level: Level) -> Floats:
     """(V,) the numbers whose squared differences are the level's: values about their mean, or twice centred midranks."""
-    counts = pairs.score.counts.astype(np.float64)
-    return signed(counts) if level == "ordinal" else pairs.score.values - counts @ pairs.score.values / counts.sum()
+    counts = pairs.score.counts
+    return signed(counts) if level == "ordinal" else pairs.score.distinct - counts @ pairs.score.distinct / counts.sum()
 
 
 def ratios(values: Floats) -> Floats:
@@ -127,37 +130,37 @@ def _observed(pairs: Sheet, level: Level, scores: Floats) -> Floats:
     """(N,) the disagreement within each unit, over (m - 1)."""
     cells, size = pairs.cells, pairs.sizes
     if level == "nominal":
-        total = size**2 - np.bincount(cells.unit, cells.count**2, pairs.n_units)
+        total = size**2 - sums_by(cells.unit, pairs.n_units, cells.count**2)
     elif level == "ratio":
         total = _within_ratios(pairs)
     else:
-        first = np.bincount(cells.unit, cells.count * scores[cells.value], pairs.n_units)
-        second = np.bincount(cells.unit, cells.count * scores[cells.value] ** 2, pairs.n_units)
+        first = sums_by(cells.unit, pairs.n_units, cells.count * scores[cells.value])
+        second = sums_by(cells.unit, pairs.n_units, cells.count * scores[cells.value] ** 2)
         total = 2 * (size * second - first**2)
     return np.asarray(total / (size - 1))
 
 
 def _within_ratios(pairs: Sheet) -> Floats:
     """(N,) sums of the ratio level's differences over ordered pairs of a unit's values, lag by lag of its cells."""
-    cells, values = pairs.cells, pairs.score.values[pairs.cells.value]
+    cells, values = pairs.cells, pairs.score.distinct[pairs.cells.value]
     made = np.zeros(pairs.n_units)
     longest = int(np.bincount(cells.unit).max(initial=0))
     for lag in range(1, longest):
         same = np.flatnonzero(cells.unit[lag:] == cells.unit[:-lag])
         difference = ((values[same + lag] - values[same]) / (values[same + lag] + values[same])) ** 2
         weight = 2 * cells.count[same] * cells.count[same + lag]
-        made += np.bincount(cells.unit[same], weight * difference, pairs.n_units)
+        made += sums_by(cells.unit[same], pairs.n_units, weight * difference)
     return made
 
 
 def _expected(pairs: Sheet, level: Level, scores: Floats) -> float:
     """The disagreement among all ratings, over ordered pairs."""
-    counts = pairs.score.counts.astype(np.float64)
+    counts = pairs.score.counts
     total = counts.sum()
     if level == "nominal":
         return float(total**2 - counts @ counts)
     if level == "ratio":
-        return float(counts @ ratios(pairs.score.values) @ counts)
+        return float(counts @ ratios(pairs.score.distinct) @ counts)
     return float(2 * (total * (counts @ scores**2) - (counts @ scores) ** 2))
 
 
@@ -166,7 +169,8 @@ def _without_clusters(pairs: Sheet, level: Level) -> Floats:
     left = len(pairs) - pairs.per_cluster(pairs.sizes)
     scores = _scores(pairs, level)
     if level == "ordinal":
-        if max(pairs.n_clusters, pairs.n_units // 4) * scores.size > _DENSE:
+        largest = max(pairs.n_clusters, pairs.n_units) * scores.size
+        if largest > 4 * _DENSE or largest * scores.size > _PRODUCTS:
             return _ordinal_first_order(pairs, scores)
         observed, expected = _ordinal(pairs)
     else:
@@ -179,22 +183,22 @@ def _without_clusters(pairs: Sheet, level: Level) -> Floats:
 
 
 def _expected_without(pairs: Sheet, level: Level, scores: Floats, left: Floats) -> Floats:
-    counts, code = pairs.score.counts.astype(np.float64), pairs.score.code
+    counts, code = pairs.score.counts, pairs.score.code
     own = pairs.cluster[pairs.unit]
     if level == "interval":
         first, second = (
-            (counts @ power) - np.bincount(own, power[code], pairs.n_clusters) for power in (scores, scores**2)
+            (counts @ power) - sums_by(own, pairs.n_clusters, power[code]) for power in (scores, scores**2)
         )
         return np.asarray(2 * (left * second - first**2))
     width = counts.size
     key, _ = compact(own * width + code, pairs.n_clusters * width)
     if level == "nominal":
-        moved = np.bincount(own, 2 * counts[code] - np.bincount(key)[key], pairs.n_clusters)
+        moved = sums_by(own, pairs.n_clusters, 2 * counts[code] - np.bincount(key)[key])
         return np.asarray(left**2 - (counts @ counts - moved))
-    difference = ratios(pairs.score.values)
+    difference = ratios(pairs.score.distinct)
     pushed = counts @ difference
-    made = counts @ pushed - 2 * np.bincount(own, pushed[code], pairs.n_clusters)
-    if pairs.n_clusters * width <= _DENSE:
+    made = counts @ pushed - 2 * sums_by(own, pairs.n_clusters, pushed[code])
+    if pairs.n_clusters * width <= _DENSE and pairs.n_clusters * width**2 <= _PRODUCTS:
         made += np.einsum("gv,gv->g", pairs.cluster_counts @ difference, pairs.cluster_counts)
     return np.asarray(made)
 
@@ -222,13 +226,13 @@ def _ordinal_first_order(pairs: Sheet, ranks: Floats) -> Floats:
     score = ranks[code]
     mean = (pairs.per_unit(score) / size)[pairs.unit]
     slope = 4 * (size / (size - 1))[pairs.unit] * (score - mean)
-    pushed = -signed(np.bincount(code, slope, ranks.size))[code]
+    pushed = -signed(sums_by(code, ranks.size, slope))[code]
     within = _observed(pairs, "ordinal", ranks)
     observed, expected = within.sum(), _expected(pairs, "ordinal", ranks)
-    lost = np.bincount(cluster, minlength=pairs.n_clusters)
-    lost_observed = pairs.per_cluster(within) + np.bincount(cluster, pushed, pairs.n_clusters)
+    lost = sums_by(cluster, pairs.n_clusters)
+    lost_observed = pairs.per_cluster(within) + sums_by(cluster, pairs.n_clusters, pushed)
     moved = score**2 - 2 * signed(pairs.score.counts * ranks)[code]
-    lost_expected = 2 * total * np.bincount(cluster, moved, pairs.n_clusters) + expected / total * lost
+    lost_expected = 2 * total * sums_by(cluster, pairs.n_clusters, moved) + expected / total * lost
     value = 1 - observed * (total - 1) / expected
     relative = lost_observed / observed + lost / (total - 1) - lost_expected / expected if observed else 0.0 * lost
     return np.asarray(value + (1 - value) * relative)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, sums_by
 from flask_eval.analysis.agreement.correlation import constant, signed, table_of
-from flask_eval.analysis.agreement.intervals import FISHER, Estimate, Floats, Ints, undefined
-from flask_eval.analysis.agreement.paired import Codes, Paired, compact
+from flask_eval.analysis.agreement.intervals import FISHER, Estimate, undefined
+from flask_eval.analysis.agreement.paired import Codes, Paired
 
 _TABLE = 1 << 16
 _FEW = 32
@@ -41,7 +42,7 @@ def kendall(pairs: Paired, *, spread: bool = True) -> Estimate:
     within = _within_clusters(pairs)
     left = n - pairs.cluster_sizes
     tied = [
-        total - pairs.per_cluster((side.counts - 1.0)[side.code]) + own
+        total - pairs.per_cluster((side.counts - 1)[side.code]) + own
         for total, side, own in zip(ties, (pairs.x, pairs.y), within[1:], strict=True)
     ]
     left_out = _tau(concordance - pairs.per_cluster(net) + within[0], left * (left - 1) / 2, *tied)
@@ -52,12 +53,12 @@ def _tau(concordance: Floats, every: Floats, tied_x: Floats, tied_y: Floats) -> 
     sizes = np.maximum(every - tied_x, 0) * np.maximum(every - tied_y, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         made = concordance / np.sqrt(sizes)
-    return np.clip(np.where(sizes > 0.5, made, np.nan), -1, 1)
+    return np.asarray(np.clip(np.where(sizes > 0.5, made, np.nan), -1, 1))
 
 
 def net_concordance(pairs: Paired) -> Floats:
     """(n,) for each pair the sum over all others of sign(x - x') sign(y - y')."""
-    if pairs.x.values.size * pairs.y.values.size <= max(_TABLE, 2 * len(pairs)):
+    if pairs.x.distinct.size * pairs.y.distinct.size <= max(_TABLE, 2 * len(pairs)):
         net = signed(signed(table_of(pairs), axis=0), axis=1)
         return np.asarray(net[pairs.x.code, pairs.y.code])
     return _net(pairs.x.code, pairs.y.code)
@@ -79,7 +80,7 @@ def _net(x: Ints, y: Ints) -> Floats:
     high_low = below_y - both - equal_in_x
     at_most_both = both + equal_in_y + equal_in_x + identical
     high_high = n - below_x - equal_x - below_y - equal_y + at_most_both
-    return (both + high_high - low_high - high_low).astype(np.float64)
+    return np.asarray(both + high_high - low_high - high_low, np.float64)
 
 
 def _joined(x: Ints, y: Ints) -> Ints:
@@ -148,15 +149,15 @@ def _within_clusters(pairs: Paired) -> tuple[Floats, Floats, Floats]:
     y = _within(pairs.y, cluster, order)
     net = _net(x, y) - (len(pairs) - pairs.cluster_sizes[cluster])
     return (
-        np.bincount(cluster, net, pairs.n_clusters) / 2,
-        np.bincount(cluster, _below_and_equal(x)[1] - 1.0, pairs.n_clusters) / 2,
-        np.bincount(cluster, _below_and_equal(y)[1] - 1.0, pairs.n_clusters) / 2,
+        sums_by(cluster, pairs.n_clusters, net) / 2,
+        sums_by(cluster, pairs.n_clusters, (_below_and_equal(x)[1] - 1).astype(np.float64)) / 2,
+        sums_by(cluster, pairs.n_clusters, (_below_and_equal(y)[1] - 1).astype(np.float64)) / 2,
     )
 
 
 def _within(side: Codes, cluster: Ints, order: Ints) -> Ints:
     """Codes that rise from cluster to cluster, so that pairs of different clusters always agree in order."""
-    size = side.values.size
+    size = side.distinct.size
     key = cluster * size + side.code[order]
     return compact(key, (int(cluster.max(initial=0)) + 1) * size)[0]
 
@@ -169,6 +170,6 @@ def _by_lag(pairs: Paired) -> tuple[Floats, Floats, Floats]:
         same = np.flatnonzero(cluster[lag:] == cluster[:-lag])
         sign_x = np.sign(x[same + lag] - x[same])
         sign_y = np.sign(y[same + lag] - y[same])
-        for row, weights in zip(made, (sign_x * sign_y, sign_x == 0, sign_y == 0), strict=True):
-            row += np.bincount(cluster[same], weights, pairs.n_clusters)
+        for place, weights in enumerate((sign_x * sign_y, sign_x == 0, sign_y == 0)):
+            made[place] += sums_by(cluster[same], pairs.n_clusters, weights)
     return made[0], made[1], made[2]

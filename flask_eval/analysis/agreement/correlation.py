@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import FISHER, Estimate, Floats, undefined
+from flask_eval.analysis.agreement.arrays import Floats, sums_by, table_by
+from flask_eval.analysis.agreement.intervals import FISHER, NO_OVERLAP, Estimate, undefined
 from flask_eval.analysis.agreement.paired import Codes, Paired
 
 FEWEST_PAIRS = 3
 _DENSE = 4_000_000
-_TABLE = 4_000_000
+_PRODUCTS = 500_000_000
 
 
 def constant(pairs: Paired, names: tuple[str, str] = ("first rater's", "second rater's")) -> str:
     """Why no correlation of these pairs exists; empty where one does."""
     if not len(pairs):
-        return "no unit has both scores"
+        return NO_OVERLAP
     if len(pairs) < FEWEST_PAIRS:
         return f"fewer than {FEWEST_PAIRS} pairs"
     for side, name in ((pairs.x, names[0]), (pairs.y, names[1])):
-        if side.values.size < 2:
+        if side.distinct.size < 2:
             return f"all of the {name} scores are equal"
     return ""
 
@@ -42,7 +43,7 @@ def pearson(pairs: Paired, *, spread: bool = True) -> Estimate:
     """
     if why := constant(pairs):
         return undefined(why)
-    x, y = (side.numbers - side.counts @ side.values / len(pairs) for side in (pairs.x, pairs.y))
+    x, y = (side.numbers - side.counts @ side.distinct / len(pairs) for side in (pairs.x, pairs.y))
     products = np.array([np.ones(len(pairs)), x, y, x * x, y * y, x * y])
     total = products.sum(axis=1)
     value = _moments(total[:, None])[0]
@@ -61,7 +62,7 @@ def _moments(sums: Floats, whole: Floats | None = None) -> Floats:
         made = (xy - x * y / n) / np.sqrt(spread_x * spread_y)
     if whole is not None:
         made[(spread_x <= 1e-12 * whole[0]) | (spread_y <= 1e-12 * whole[1])] = np.nan
-    return np.clip(made, -1, 1)
+    return np.asarray(np.clip(made, -1, 1))
 
 
 def signed(counts: Floats, axis: int = -1) -> Floats:
@@ -76,9 +77,7 @@ def signed(counts: Floats, axis: int = -1) -> Floats:
 
 def table_of(pairs: Paired) -> Floats:
     """(V, W) how often each pair of values occurs."""
-    width = pairs.y.values.size
-    key = pairs.x.code * width + pairs.y.code
-    return np.bincount(key, minlength=pairs.x.values.size * width).reshape(-1, width).astype(np.float64)
+    return table_by(pairs.x.code, pairs.y.code, (pairs.x.distinct.size, pairs.y.distinct.size))
 
 
 def spearman(pairs: Paired, *, spread: bool = True) -> Estimate:
@@ -96,25 +95,21 @@ def spearman(pairs: Paired, *, spread: bool = True) -> Estimate:
     """
     if why := constant(pairs):
         return undefined(why)
-    ranks = [signed(side.counts.astype(np.float64)) for side in (pairs.x, pairs.y)]
+    ranks = [signed(side.counts) for side in (pairs.x, pairs.y)]
     x, y = ranks[0][pairs.x.code], ranks[1][pairs.y.code]
-    size_x, size_y = (
-        float(rank**2 @ side.counts) for rank, side in zip(ranks, (pairs.x, pairs.y), strict=True)
-    )
+    size_x, size_y = (float(rank**2 @ side.counts) for rank, side in zip(ranks, (pairs.x, pairs.y), strict=True))
     value = float(np.clip(x @ y / np.sqrt(size_x * size_y), -1, 1))
     if not spread:
         return Estimate(value, transform=FISHER)
-    width, height = pairs.x.values.size, pairs.y.values.size
-    small = pairs.n_clusters * (width + height) <= _DENSE and width * height <= _TABLE
+    width, height = pairs.x.distinct.size, pairs.y.distinct.size
+    small = pairs.n_clusters * (width + height) <= _DENSE and pairs.n_clusters * width * height <= _PRODUCTS
     left_out = _without_clusters(pairs) if small else _first_order(pairs, x, y, (float(x @ y), size_x, size_y))
     return Estimate(value, left_out=left_out, clusters=pairs.clusters, transform=FISHER)
 
 
 def cluster_counts(pairs: Paired, side: Codes) -> Floats:
     """(G, V) how often each value occurs in each cluster."""
-    size = side.values.size
-    key = pairs.cluster * size + side.code
-    return np.bincount(key, minlength=pairs.n_clusters * size).reshape(-1, size).astype(np.float64)
+    return table_by(pairs.cluster, side.code, (pairs.n_clusters, side.distinct.size))
 
 
 def _without_clusters(pairs: Paired) -> Floats:
@@ -138,7 +133,7 @@ def _first_order(pairs: Paired, x: Floats, y: Floats, sums: tuple[float, float, 
     product, size_x, size_y = sums
 
     def pushed(side: Codes, ranks: Floats) -> Floats:
-        return -signed(np.bincount(side.code, ranks, side.values.size))[side.code]
+        return -signed(sums_by(side.code, side.distinct.size, ranks))[side.code]
 
     moved = x * y + pushed(pairs.x, y) + pushed(pairs.y, x)
     moved_x, moved_y = x * x + 2 * pushed(pairs.x, x), y * y + 2 * pushed(pairs.y, y)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import Floats, Ints
+from flask_eval.analysis.agreement.arrays import Bools, Floats, Ints, compact, table_by
+from flask_eval.analysis.agreement.intervals import NO_OVERLAP
 from flask_eval.analysis.agreement.kappa import POINT_MEASURES, KappaWeights, disagreements, kappa_of_tables
-from flask_eval.analysis.agreement.paired import compact
 from flask_eval.analysis.agreement.records import Pair
 from flask_eval.analysis.agreement.sheet import Sheet
 
@@ -43,7 +43,7 @@ def pairs_of(
         if shared is not None:
             counts = np.bincount(shared[0], minlength=len(names) ** 2)[first * len(names) + second]
         return tuple(
-            _pair(names[a], names[b], int(n), {}, why or "no unit has both scores")
+            _pair(names[a], names[b], int(n), {}, why or NO_OVERLAP)
             for a, b, n in zip(first.tolist(), second.tolist(), counts, strict=True)
             if n or first.size <= MOST_PAIRS
         )
@@ -56,7 +56,7 @@ def pairs_of(
         if found is None and first.size > MOST_PAIRS:
             continue
         n, values = found or (0, {})
-        made.append(_pair(names[a], names[b], n, values, "" if found else "no unit has both scores", nominal=nominal))
+        made.append(_pair(names[a], names[b], n, values, "" if found else NO_OVERLAP, nominal=nominal))
     return tuple(made)
 
 
@@ -78,7 +78,7 @@ def _measures(
     sheet: Sheet, own: Ints, a: Ints, b: Ints, weights: KappaWeights, step: float
 ) -> list[tuple[int, dict[str, float]]]:
     """For each pair of raters, in order: units, and measures that may be NaN."""
-    values = sheet.score.values
+    values = sheet.score.distinct
     size, count = values.size, int(own.max(initial=-1)) + 1
     order = np.argsort(own, kind="stable")
     ends = np.searchsorted(own[order], np.arange(count + 1))
@@ -88,14 +88,14 @@ def _measures(
     for start in range(0, count, block):
         stop = min(start + block, count)
         where = order[ends[start] : ends[stop]]
-        key = ((own[where] - start) * size + a[where]) * size + b[where]
-        tables = np.bincount(key, minlength=(stop - start) * size**2).reshape(-1, size, size).astype(np.float64)
+        tables = table_by(own[where] - start, a[where] * size + b[where], (stop - start, size**2))
+        tables = tables.reshape(-1, size, size)
         made += _of_tables(tables, values, near, weights)
     return made
 
 
 def _of_tables(
-    tables: Floats, values: Floats, near: Floats, weights: KappaWeights
+    tables: Floats, values: Floats, near: Bools, weights: KappaWeights
 ) -> list[tuple[int, dict[str, float]]]:
     count = tables.sum(axis=(1, 2))
     columns = {
@@ -107,9 +107,7 @@ def _of_tables(
     else:
         columns |= _by_position(tables, values)
     rows = zip(*(columns[name].tolist() for name in POINT_MEASURES), strict=True)
-    return [
-        (int(n), dict(zip(POINT_MEASURES, row, strict=True))) for n, row in zip(count.tolist(), rows, strict=True)
-    ]
+    return [(int(n), dict(zip(POINT_MEASURES, row, strict=True))) for n, row in zip(count.tolist(), rows, strict=True)]
 
 
 def _by_position(tables: Floats, values: Floats) -> dict[str, Floats]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import Estimate, Floats, undefined, variance_ratio
+from flask_eval.analysis.agreement.arrays import Floats
+from flask_eval.analysis.agreement.intervals import Estimate, undefined, variance_ratio
 from flask_eval.analysis.agreement.sheet import Sheet
 
 
@@ -12,7 +13,7 @@ def components(sheet: Sheet, *, spread: bool = True) -> tuple[Floats, Floats, Fl
     """Mean squares between and within units, and ratings a unit.
 
     Args:
-        sheet: units with at least two ratings each.
+        sheet: ratings of N units in G clusters; units with fewer than two do not count.
         spread: whether values without each cluster are wanted.
 
     Returns:
@@ -24,7 +25,7 @@ def components(sheet: Sheet, *, spread: bool = True) -> tuple[Floats, Floats, Fl
     score = sheet.score.numbers
     score = score - score.mean()
     first, second, size = sheet.per_unit(score), sheet.per_unit(score**2), sheet.sizes
-    sums = np.array([np.ones(sheet.n_units), size, size**2, first, second, first**2 / size])
+    sums = np.array([np.ones(sheet.n_units), size, size**2, first, second, first**2 / size]) * (size > 1)
     total = sums.sum(axis=1, keepdims=True)
     if spread:
         total = np.concatenate([total, np.array([sheet.without(row) for row in sums])], axis=1)
@@ -49,7 +50,7 @@ def icc(sheet: Sheet, *, spread: bool = True) -> dict[str, Estimate]:
     """
     pairs = sheet.pairable
     names = ("icc_single", "icc_mean")
-    if pairs.n_units < 2 or pairs.score.values.size < 2:
+    if pairs.n_units < 2 or pairs.score.distinct.size < 2:
         why = "all ratings equal" if pairs.n_units >= 2 else "fewer than two units have two ratings"
         return dict.fromkeys(names, undefined(why if pairs.n_units else "no unit has two ratings"))
     between, within, size = components(pairs, spread=spread)

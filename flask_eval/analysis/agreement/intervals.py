@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from flask_eval.analysis.agreement.arrays import Floats, Ints, sums_by
 
+NO_OVERLAP = "no unit has both scores"
 MIN_CLUSTERS = 5
 """Fewer clusters than this give no interval."""
 
@@ -35,12 +34,14 @@ class Transform:
     """The derivative of `forward`."""
     inverse: Callable[[float], float]
     """Back from the scale."""
+    ends: tuple[float, float] = (-math.inf, math.inf)
+    """Between which the measure must lie for the scale to be of use."""
 
 
 IDENTITY = Transform("t", lambda x: x, lambda _: 1.0, lambda z: z)
 """Means and differences."""
 
-FISHER = Transform("t on Fisher's z", math.atanh, lambda r: 1 / (1 - r * r), math.tanh)
+FISHER = Transform("t on Fisher's z", math.atanh, lambda r: 1 / (1 - r * r), math.tanh, (-1.0, 1.0))
 """Coefficients between -1 and 1 (Fisher 1921)."""
 
 SHARE = Transform("Wilson's interval with the effective n", lambda p: p, lambda _: 1.0, lambda p: p)
@@ -61,9 +62,16 @@ def variance_ratio(size: float, *, single: bool) -> Transform:
             "t on log F",
             lambda r: math.log((1 + (size - 1) * r) / (1 - r)),
             lambda r: size / ((1 - r) * (1 + (size - 1) * r)),
-            lambda z: (math.exp(z) - 1) / (math.exp(z) + size - 1),
+            lambda z: 1 - size / (_exp(z) + size - 1),
+            (-1 / (size - 1), 1.0),
         )
-    return Transform("t on log F", lambda r: -math.log(1 - r), lambda r: 1 / (1 - r), lambda z: 1 - math.exp(-z))
+    return Transform(
+        "t on log F", lambda r: -math.log(1 - r), lambda r: 1 / (1 - r), lambda z: 1 - _exp(-z), (-math.inf, 1.0)
+    )
+
+
+def _exp(z: float) -> float:
+    return math.exp(min(max(z, -50.0), 50.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,14 +142,13 @@ def _jackknife(value: float, left_out: Floats, transform: Transform, confidence:
     method = f"cluster jackknife, {transform.name}"
     if transform is SHARE:
         return _wilson(value, error, left_out.size, quantile, method)
-    if error < 1e-12:
-        return Interval(None, None, "no two clusters differ, so their spread tells nothing")
-    if transform is FISHER and abs(value) >= 1 - 1e-12:
-        return Interval(None, None, "the coefficient is perfect, so its spread tells nothing")
+    if error < 1e-12 or not transform.ends[0] + 1e-9 < value < transform.ends[1] - 1e-9:
+        return Interval(None, None, _NO_SPREAD)
     middle, half = transform.forward(value), quantile * error * transform.slope(value)
-    if not (math.isfinite(middle) and math.isfinite(half)):
-        return Interval(None, None, "the measure is at the end of its scale, so its spread tells nothing")
     return Interval(transform.inverse(middle - half), transform.inverse(middle + half), method)
+
+
+_NO_SPREAD = "no two clusters differ, or the value is at the end of its scale: the spread tells nothing"
 
 
 def standard_error(left_out: Floats) -> tuple[float, float]:
@@ -173,7 +180,7 @@ def _wilson(share: float, error: float, clusters: int, quantile: float, method: 
     effective number in clustered data.
     """
     if error < 1e-12 and 1e-12 < share < 1 - 1e-12:
-        return Interval(None, None, "no two clusters differ, so their spread tells nothing")
+        return Interval(None, None, _NO_SPREAD)
     worth = clusters if error < 1e-12 else share * (1 - share) / error**2
     square = quantile**2 / worth
     middle = (share + square / 2) / (1 + square)
@@ -197,11 +204,6 @@ def _two_sided_bootstrap(value: float, draws: Floats, confidence: float) -> Inte
     return Interval(max(low, -1.0), min(high, 1.0), "cluster bootstrap, percentiles and their mirror image")
 
 
-def normal_quantile(confidence: float) -> float:
-    """The two-sided quantile of the normal distribution."""
-    return float(ndtri((1 + confidence) / 2))
-
-
 def cluster_mean(values: Floats, cluster: Ints, *, transform: Transform = IDENTITY, spread: bool = True) -> Estimate:
     """The mean of values, with its value without each cluster.
 
@@ -216,31 +218,45 @@ def cluster_mean(values: Floats, cluster: Ints, *, transform: Transform = IDENTI
     mean = float(values.mean())
     if not spread:
         return Estimate(mean, transform=transform)
-    count = np.bincount(cluster)
-    sums = np.bincount(cluster, values - mean)
+    clusters = int(cluster.max()) + 1
+    count, sums = sums_by(cluster, clusters), sums_by(cluster, clusters, values - mean)
     with np.errstate(invalid="ignore", divide="ignore"):
         left_out = mean - sums / (values.size - count)
     return Estimate(mean, left_out=left_out, transform=transform)
 
 
 def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean of several estimates from the same clusters; those that are undefined do not count.
+    """The mean of several estimates from the same study; those that are undefined do not count.
 
     A cluster that one of them does not have, or whose loss would leave it undefined, does not move it.
     """
     known = [estimate for estimate in estimates if estimate.value is not None]
     if not known:
-        return undefined(estimates[0].reason if estimates else "there is no person")
-    mean = math.fsum(estimate.value for estimate in known if estimate.value is not None) / len(known)
-    transform = known[0].transform
-    if all(estimate.draws is not None for estimate in known):
-        draws = np.mean([estimate.draws for estimate in known], axis=0)
-        return Estimate(mean, draws=draws, transform=transform)
-    if any(estimate.left_out is None or estimate.clusters is None for estimate in known):
-        return Estimate(mean, transform=transform)
-    every = np.unique(np.concatenate([e.clusters for e in known if e.clusters is not None]))
+        reasons = [estimate.reason for estimate in estimates]
+        return undefined(next((why for why in reasons if why != NO_OVERLAP), NO_OVERLAP))
+    return _combined(known, [1 / len(known)] * len(known), known[0].transform)
+
+
+def difference_of(first: Estimate, second: Estimate) -> Estimate:
+    """One estimate less another from the same study; its interval is on their own scale."""
+    if first.value is None or second.value is None:
+        return undefined(first.reason or second.reason)
+    return _combined([first, second], [1.0, -1.0], IDENTITY)
+
+
+def _combined(estimates: Sequence[Estimate], weights: Sequence[float], transform: Transform) -> Estimate:
+    terms = [(e.value, weight) for e, weight in zip(estimates, weights, strict=True) if e.value is not None]
+    value = math.fsum(one * weight for one, weight in terms)
+    draws = [e.draws for e in estimates if e.draws is not None]
+    if len(draws) == len(estimates):
+        return Estimate(value, draws=np.tensordot(weights, draws, 1), transform=transform)
+    left = [(e.left_out, e.clusters) for e in estimates]
+    every = np.unique(
+        np.concatenate([clusters for _, clusters in left if clusters is not None] or [np.zeros(0, np.int64)])
+    )
     moved = np.zeros(every.size)
-    for estimate in known:
-        if estimate.left_out is not None and estimate.clusters is not None:
-            moved[np.searchsorted(every, estimate.clusters)] += np.nan_to_num(estimate.left_out - estimate.value)
-    return Estimate(mean, left_out=mean + moved / len(known), clusters=every, transform=transform)
+    for (left_out, clusters), (own, weight) in zip(left, terms, strict=True):
+        if left_out is None or clusters is None:
+            return Estimate(value, transform=transform)
+        moved[np.searchsorted(every, clusters)] += weight * np.nan_to_num(left_out - own)
+    return Estimate(value, left_out=value + moved, clusters=every.astype(np.int64), transform=transform)

@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import FISHER, SHARE, Estimate, Floats, Ints, cluster_mean, undefined
+from flask_eval.analysis.agreement.arrays import Floats, table_by
+from flask_eval.analysis.agreement.intervals import FISHER, NO_OVERLAP, SHARE, Estimate, cluster_mean, undefined
 from flask_eval.analysis.agreement.paired import Codes, Paired
 
 KappaWeights = Literal["value", "position"]
@@ -57,8 +58,8 @@ def kappa_of_tables(tables: Floats, disagreement: Floats) -> Floats:
 
 def on_one_scale(pairs: Paired) -> tuple[Codes, Codes]:
     """Both sides as positions in the scores that occur on either."""
-    values = np.union1d(pairs.x.values, pairs.y.values)
-    first, second = (Codes(np.searchsorted(values, side.values)[side.code], values) for side in (pairs.x, pairs.y))
+    values = np.union1d(pairs.x.distinct, pairs.y.distinct)
+    first, second = (Codes(np.searchsorted(values, side.distinct)[side.code], values) for side in (pairs.x, pairs.y))
     return first, second
 
 
@@ -83,7 +84,7 @@ def point_measures(
         The `POINT_MEASURES`. A kappa is undefined where both raters give one and the same score throughout.
     """
     if not len(pairs):
-        return dict.fromkeys(POINT_MEASURES, undefined("no unit has both scores"))
+        return dict.fromkeys(POINT_MEASURES, undefined(NO_OVERLAP))
     first, second = on_one_scale(pairs)
     distance = np.abs(first.numbers - second.numbers)
     made = dict(_kappas(pairs, (first, second), weights, spread=spread))
@@ -100,8 +101,8 @@ def point_measures(
 def _kappas(
     pairs: Paired, sides: tuple[Codes, Codes], weights: KappaWeights, *, spread: bool
 ) -> list[tuple[str, Estimate]]:
-    kinds = disagreements(sides[0].values, weights)
-    counts = [side.counts.astype(np.float64) for side in sides]
+    kinds = disagreements(sides[0].distinct, weights)
+    counts = [side.counts for side in sides]
     made = []
     for name, disagreement in kinds.items():
         own = disagreement[sides[0].code, sides[1].code]
@@ -120,39 +121,16 @@ def _left_out(pairs: Paired, sides: tuple[Codes, Codes], disagreement: Floats, o
     """(G,) kappa without each cluster, a block of clusters at a time."""
     size, count = disagreement.shape[0], pairs.n_clusters
     expected = np.empty(count)
-    order, ends = pairs.by_cluster, np.append(0, np.cumsum(pairs.cluster_sizes))
+    order, ends = pairs.by_cluster, np.append(0, np.cumsum(pairs.cluster_sizes)).astype(np.int64)
     block = max(_CHUNK // size, 1)
     for start in range(0, count, block):
         stop = min(start + block, count)
         where = order[ends[start] : ends[stop]]
         first, second = (
-            side.counts - _counts(pairs.cluster[where] - start, side.code[where], (stop - start, size))
+            side.counts - table_by(pairs.cluster[where] - start, side.code[where], (stop - start, size))
             for side in sides
         )
         expected[start:stop] = np.einsum("gv,gv->g", first @ disagreement, second)
     left = len(pairs) - pairs.cluster_sizes
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(expected > 0, 1 - observed * left / expected, np.nan)
-
-
-def _counts(row: Ints, column: Ints, shape: tuple[int, int]) -> Floats:
-    return np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
-
-
-def confusion_table(pairs: Paired, points: Floats | None = None) -> tuple[Floats, Ints]:
-    """How often the second side gave the row's and the first the column's score.
-
-    Args:
-        pairs: n pairs of points of a scale.
-        points: the points to show, among which all scores are; none: those that occur.
-
-    Returns:
-        (V,) the points, (V, V) the counts: people in rows, the judge in columns.
-    """
-    first, second = on_one_scale(pairs)
-    values = first.values if points is None else points
-    place = np.searchsorted(values, first.values - 1e-9)
-    key = place[second.code] * values.size + place[first.code]
-    return values, np.bincount(key, minlength=values.size**2).reshape(values.size, values.size)
-
-

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import FISHER, Estimate, Floats, Ints, cluster_mean, undefined
-from flask_eval.analysis.agreement.paired import codes_of, compact
+from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, sums_by, table_by
+from flask_eval.analysis.agreement.intervals import FISHER, NO_OVERLAP, Estimate, cluster_mean, undefined
+from flask_eval.analysis.agreement.paired import codes_of
 from flask_eval.analysis.agreement.resampling import Weights
 from flask_eval.analysis.agreement.study import tidy
 
@@ -55,7 +56,7 @@ class ByModel:
 
     def per_group(self, weights: Floats) -> Floats:
         """(K,) sums over the models of a group."""
-        return np.bincount(self.group, weights, self.n_groups)
+        return sums_by(self.group, self.n_groups, weights)
 
 
 def by_model(points: Points) -> ByModel:
@@ -92,7 +93,7 @@ def _within_ranks(side: Floats, data: ByModel) -> Floats:
 
 def group_correlations(data: ByModel) -> dict[str, Floats]:
     """(K,) each: the correlation across the models of a group; NaN with fewer than three, or a constant side."""
-    sizes = np.bincount(data.group, minlength=data.n_groups)
+    sizes = sums_by(data.group, data.n_groups)
     ranks = [_within_ranks(side, data) for side in (data.x, data.y)]
     varied = (data.per_group(ranks[0] ** 2) > 0) & (data.per_group(ranks[1] ** 2) > 0)
     usable = varied & (sizes >= FEWEST_MODELS)
@@ -111,8 +112,8 @@ def _taus(data: ByModel) -> Floats:
     for lag in range(1, int(np.bincount(data.group).max(initial=0))):
         same = np.flatnonzero(data.group[lag:] == data.group[:-lag])
         x, y = (np.sign(side[same + lag] - side[same]) for side in (data.x, data.y))
-        for row, weights in zip(sums, (x * y, x * x, y * y), strict=True):
-            row += np.bincount(data.group[same], weights, data.n_groups)
+        for place, weights in enumerate((x * y, x * x, y * y)):
+            sums[place] += sums_by(data.group[same], data.n_groups, weights)
     return np.asarray(sums[0] / np.sqrt(sums[1] * sums[2]))
 
 
@@ -136,7 +137,7 @@ def instance_level(points: Points, *, spread: bool = True) -> InstanceLevel:
     """
     data = by_model(points)
     if not len(points):
-        return InstanceLevel(dict.fromkeys(CORRELATIONS, undefined("no unit has both scores")), data.groups, data.groups)
+        return InstanceLevel(dict.fromkeys(CORRELATIONS, undefined(NO_OVERLAP)), data.groups, data.groups)
     found = group_correlations(data)
     known = ~np.isnan(found["pearson"])
     if not known.any():
@@ -174,9 +175,9 @@ def system_level(points: Points, weights: Weights | None = None) -> SystemLevel:
     """
     if not len(points):
         every = (*CORRELATIONS, "mean_difference")
-        return SystemLevel(dict.fromkeys(every, undefined("no unit has both scores")), np.zeros(0, np.int64))
+        return SystemLevel(dict.fromkeys(every, undefined(NO_OVERLAP)), np.zeros(0, np.int64))
     model, models = compact(points.model, int(points.model.max()) + 1)
-    count, x, y = (np.bincount(model, row) for row in (np.ones(len(points)), points.x, points.y))
+    count, x, y = (sums_by(model, models.size, row) for row in (None, points.x, points.y))
     means = tidy(x / count), tidy(y / count)
     made: dict[str, Estimate] = {"mean_difference": _mean_difference(points, model, spread=weights is not None)}
     if why := _no_system(*means):
@@ -205,7 +206,8 @@ def across_models(x: Floats, y: Floats) -> dict[str, Floats]:
         made = {
             "pearson": (a * b).sum(1) / np.sqrt((a * a).sum(1) * (b * b).sum(1)),
             "spearman": (ranks[0] * ranks[1]).sum(1) / np.sqrt((ranks[0] ** 2).sum(1) * (ranks[1] ** 2).sum(1)),
-            "kendall": (signs[0] * signs[1]).sum((1, 2)) / np.sqrt((signs[0] ** 2).sum((1, 2)) * (signs[1] ** 2).sum((1, 2))),
+            "kendall": (signs[0] * signs[1]).sum((1, 2))
+            / np.sqrt((signs[0] ** 2).sum((1, 2)) * (signs[1] ** 2).sum((1, 2))),
         }
     return {name: np.clip(value, -1, 1) for name, value in made.items()}
 
@@ -213,10 +215,9 @@ def across_models(x: Floats, y: Floats) -> dict[str, Floats]:
 def _resampled(points: Points, model: Ints, weights: Weights) -> dict[str, Floats]:
     """(B,) the correlations in each resample of the clusters, the models fixed."""
     size = int(model.max()) + 1
-    key = weights.group[points.cluster] * size + model
     sums = [
-        np.bincount(key, row, weights.n_groups * size).reshape(-1, size)
-        for row in (np.ones(len(points)), points.x, points.y)
+        table_by(weights.group[points.cluster], model, (weights.n_groups, size), row)
+        for row in (None, points.x, points.y)
     ]
     drawn = weights.of_sums(np.concatenate(sums, axis=1))
     block = max(_BLOCK // size**2, 1)
@@ -236,8 +237,7 @@ def _mean_difference(points: Points, model: Ints, *, spread: bool) -> Estimate:
     if not spread:
         return Estimate(value)
     cluster, clusters = compact(points.cluster, int(points.cluster.max()) + 1)
-    key = cluster * size + model
-    own = [np.bincount(key, row, clusters.size * size).reshape(-1, size) for row in (None, points.x - points.y)]
+    own = [table_by(cluster, model, (clusters.size, size), row) for row in (None, points.x - points.y)]
     with np.errstate(invalid="ignore", divide="ignore"):
         left_out = ((total - own[1]) / (count - own[0])).mean(axis=1)
     return Estimate(value, "", left_out, clusters)

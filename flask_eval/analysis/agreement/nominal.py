@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import FISHER, SHARE, Estimate, Floats, Ints, undefined
-from flask_eval.analysis.agreement.paired import compact
+from flask_eval.analysis.agreement.arrays import Floats, compact, sums_by, table_by
+from flask_eval.analysis.agreement.intervals import FISHER, SHARE, Estimate, undefined
 from flask_eval.analysis.agreement.sheet import Sheet
 
 CATEGORY_MEASURES = ("percent", "fleiss", "conger", "scott", "ac1", "brennan_prediger")
@@ -55,7 +55,7 @@ def category_measures(
         return dict.fromkeys(CATEGORY_MEASURES, undefined("no unit has two ratings"))
     shares = _shares(sheet, n_categories, spread=spread)
     whole, clusters = shares.percent, sheet.clusters
-    equal = sheet.score.values.size < 2
+    equal = sheet.score.distinct.size < 2
     chance: dict[str, Callable[[], Floats]] = {
         "fleiss": lambda: np.einsum("gv,gv->g", shares.category, shares.category),
         "conger": lambda: _conger(sheet, spread=spread),
@@ -92,14 +92,14 @@ def _no_measure(name: str, sheet: Sheet, *, equal: bool, identified: bool, n_cat
 def _shares(sheet: Sheet, n_categories: int | None, *, spread: bool) -> _Shares:
     cells, size = sheet.cells, sheet.sizes
     several = size > 1
-    agree = np.bincount(cells.unit, cells.count * (cells.count - 1), sheet.n_units)
+    agree = sums_by(cells.unit, sheet.n_units, cells.count * (cells.count - 1))
     agree = np.where(several, agree / np.maximum(size * (size - 1), 1), 0.0)
     share = cells.count / size[cells.unit]
-    occurring = sheet.score.values.size
+    occurring = sheet.score.distinct.size
     return _Shares(
-        percent=_ratio(sheet, agree, several.astype(np.float64), spread=spread),
+        percent=_ratio(sheet, agree, np.where(several, 1.0, 0.0), spread=spread),
         category=_category_shares(sheet, share, np.ones(sheet.n_units), spread=spread),
-        paired=_category_shares(sheet, share, several.astype(np.float64), spread=spread),
+        paired=_category_shares(sheet, share, np.where(several, 1.0, 0.0), spread=spread),
         n_categories=max(n_categories or 0, occurring),
     )
 
@@ -110,29 +110,28 @@ def _ratio(sheet: Sheet, above: Floats, below: Floats, *, spread: bool) -> Float
     if not spread:
         return whole
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.append(whole, sheet.without(above) / sheet.without(below))
+        return np.asarray(np.concatenate([whole, sheet.without(above) / sheet.without(below)]))
 
 
 def _category_shares(sheet: Sheet, share: Floats, counted: Floats, *, spread: bool) -> Floats:
     """(1 + G, V) mean share of each category over the units that count, and without each cluster."""
-    cells, width = sheet.cells, sheet.score.values.size
+    cells, width = sheet.cells, sheet.score.distinct.size
     weight = share * counted[cells.unit]
-    total = np.bincount(cells.value, weight, width)
-    whole = (total / counted.sum())[None]
+    total = sums_by(cells.value, width, weight)
+    whole = np.asarray((total / counted.sum())[None])
     if not spread:
         return whole
-    key = sheet.cluster[cells.unit] * width + cells.value
-    own = np.bincount(key, weight, sheet.n_clusters * width).reshape(-1, width)
+    own = table_by(sheet.cluster[cells.unit], cells.value, (sheet.n_clusters, width), weight)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.concatenate([whole, (total - own) / sheet.without(counted)[:, None]])
+        return np.asarray(np.concatenate([whole, (total - own) / sheet.without(counted)[:, None]]))
 
 
 def _conger(sheet: Sheet, *, spread: bool) -> Floats:
     """(1 + G,) agreement expected by chance from each rater's own shares, over all pairs of different raters."""
     rater, names = compact(sheet.rater, int(sheet.rater.max(initial=-1)) + 1)
-    width, raters = sheet.score.values.size, names.size
+    width, raters = sheet.score.distinct.size, names.size
     key = rater * width + sheet.score.code
-    whole = np.bincount(key, minlength=raters * width).reshape(1, raters, width).astype(np.float64)
+    whole = sums_by(key, raters * width).reshape(1, raters, width)
     made = [_by_raters(whole)]
     if spread:
         cluster = sheet.cluster[sheet.unit]
@@ -142,13 +141,9 @@ def _conger(sheet: Sheet, *, spread: bool) -> Floats:
         for start in range(0, sheet.n_clusters, block):
             stop = min(start + block, sheet.n_clusters)
             where = order[ends[start] : ends[stop]]
-            made.append(_by_raters(whole - _blocks(cluster[where] - start, key[where], (stop - start, raters, width))))
+            own = table_by(cluster[where] - start, key[where], (stop - start, raters * width))
+            made.append(_by_raters(whole - own.reshape(-1, raters, width)))
     return np.concatenate(made)
-
-
-def _blocks(row: Ints, key: Ints, shape: tuple[int, int, int]) -> Floats:
-    size = shape[1] * shape[2]
-    return np.bincount(row * size + key, minlength=shape[0] * size).reshape(shape).astype(np.float64)
 
 
 def _by_raters(counts: Floats) -> Floats:

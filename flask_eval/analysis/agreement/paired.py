@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import Floats, Ints
+from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, sums_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,44 +15,30 @@ class Codes:
     """Numbers as positions in their distinct values."""
 
     code: Ints
-    """(n,) positions in `values`."""
-    values: Floats
+    """(n,) positions in `distinct`."""
+    distinct: Floats
     """(V,) the distinct values, ascending."""
 
     @property
     def numbers(self) -> Floats:
         """(n,) the numbers themselves."""
-        return np.asarray(self.values[self.code])
+        return np.asarray(self.distinct[self.code])
 
     @cached_property
-    def counts(self) -> Ints:
+    def counts(self) -> Floats:
         """(V,) how often each value occurs."""
-        return np.bincount(self.code, minlength=self.values.size)
+        return sums_by(self.code, self.distinct.size)
 
     def take(self, where: Ints) -> Codes:
         """The numbers at some positions, with the values that occur there."""
-        code, used = compact(self.code[where], self.values.size)
-        return Codes(code, self.values[used])
+        code, used = compact(self.code[where], self.distinct.size)
+        return Codes(code, self.distinct[used])
 
 
 def codes_of(numbers: Floats) -> Codes:
     """Code numbers."""
     values, code = np.unique(numbers, return_inverse=True)
     return Codes(code.reshape(-1).astype(np.int64), values)
-
-
-def compact(code: Ints, size: int) -> tuple[Ints, Ints]:
-    """Codes without gaps, and which of the old ones they are.
-
-    Args:
-        code: (n,) from 0, below `size`.
-        size: how many codes there may be.
-    """
-    if size > max(1 << 20, 8 * code.size):
-        used, made = np.unique(code, return_inverse=True)
-        return made.reshape(-1).astype(np.int64), used
-    present = np.bincount(code, minlength=size) > 0
-    return (np.cumsum(present) - 1)[code], np.flatnonzero(present)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +64,12 @@ class Paired:
 
     def per_cluster(self, weights: Floats) -> Floats:
         """(G,) sums of a number for each pair over the pairs of a cluster."""
-        return np.bincount(self.cluster, weights, self.n_clusters)
+        return sums_by(self.cluster, self.n_clusters, weights)
 
     @cached_property
-    def cluster_sizes(self) -> Ints:
+    def cluster_sizes(self) -> Floats:
         """(G,) how many pairs each cluster has."""
-        return np.bincount(self.cluster, minlength=self.n_clusters)
+        return sums_by(self.cluster, self.n_clusters)
 
     @cached_property
     def by_cluster(self) -> Ints:

@@ -181,6 +181,8 @@ class JudgeVersusHuman(Row):
     undefined: Mapping[str, str]
     n_off_points: int
     """Pairs that kappas, exact and within-one leave out, since a score is no point of its scale."""
+    n_out_of_range: int
+    """Scores of the judge and of people that lay outside their scale, over the whole study; they do not count."""
     n_clusters: int
     """Clusters behind the pairs: what intervals resample."""
     method: Method

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from flask_eval.analysis.agreement.alphas import Level, dense_counts, ratios
+from flask_eval.analysis.agreement.arrays import Floats, Ints
 from flask_eval.analysis.agreement.correlation import signed
-from flask_eval.analysis.agreement.intervals import Floats, Ints
 from flask_eval.analysis.agreement.sheet import Sheet
 
 _MOST_GROUPS = 5000
@@ -125,7 +125,7 @@ def alpha_draws(sheet: Sheet, level: Level, draws: Ints) -> Floats:
         part = draws[start : start + block]
         weights = np.array([np.bincount(row, minlength=sheet.n_clusters) for row in part], np.float64)
         sums[start : start + block] = weights @ by_cluster
-    return _alpha_of_coincidences(sums, columns, pairs.score.values, level)
+    return _alpha_of_coincidences(sums, columns, pairs.score.distinct, level)
 
 
 def alpha_draws_of_units(sheet: Sheet, level: Level, *, resamples: int, seed: int) -> Floats:
@@ -137,7 +137,7 @@ def alpha_draws_of_units(sheet: Sheet, level: Level, *, resamples: int, seed: in
     first, times = _patterns(dense_counts(pairs))
     own, columns = _coincidences(pairs.only(np.isin(np.arange(pairs.n_units), first)))
     drawn = np.random.default_rng(seed).multinomial(pairs.n_units, times / pairs.n_units, resamples)
-    return _alpha_of_coincidences(drawn @ own, columns, pairs.score.values, level)
+    return _alpha_of_coincidences(drawn @ own, columns, pairs.score.distinct, level)
 
 
 def _patterns(counts: Ints) -> tuple[Ints, Ints]:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from flask_eval.analysis.agreement.intervals import Floats
+from flask_eval.analysis.agreement.arrays import Bools, Floats
 
 ScaleEnds = Sequence[Any] | str
 """`(low, high)`, `(low, high, step)`, the labels of a nominal scale, or the word `"nominal"`."""
-Bools = npt.NDArray[np.bool_]
 
 FEW_OFF = 0.1
 """Up to this share of scores may lie off the points of their scale; those are left out. More: no measure of points."""
@@ -69,7 +67,7 @@ class Scale:
         if self.nominal or self.low is None or self.high is None:
             return None
         count = int(np.floor((self.high - self.low) / self.step + 1e-9)) + 1
-        return self.low + self.step * np.arange(count) if count <= 1001 else None
+        return np.asarray(self.low + self.step * np.arange(count)) if count <= 1001 else None
 
 
 def scales_of(said: Mapping[str, ScaleEnds] | None, raters: Sequence[str]) -> list[Scale]:

@@ -7,9 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from flask_eval.analysis.agreement.intervals import Floats, Ints
-from flask_eval.analysis.agreement.paired import Codes, codes_of, compact
-from flask_eval.analysis.agreement.scales import Bools
+from flask_eval.analysis.agreement.arrays import Bools, Floats, Ints, compact, sums_by, table_by
+from flask_eval.analysis.agreement.paired import Codes, codes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +51,12 @@ class Sheet:
     @cached_property
     def sizes(self) -> Floats:
         """(N,) how many ratings each unit has."""
-        return np.bincount(self.unit, minlength=self.n_units).astype(np.float64)
+        return sums_by(self.unit, self.n_units)
 
     @cached_property
     def cells(self) -> Cells:
         """The units' counts of values."""
-        width = max(self.score.values.size, 1)
+        width = max(self.score.distinct.size, 1)
         key = self.unit * width + self.score.code
         if self.n_units * width <= max(1 << 22, 4 * len(self)):
             counts = np.bincount(key, minlength=self.n_units * width)
@@ -86,11 +85,11 @@ class Sheet:
 
     def per_unit(self, weights: Floats) -> Floats:
         """(N,) sums of a number for each rating."""
-        return np.bincount(self.unit, weights, self.n_units)
+        return sums_by(self.unit, self.n_units, weights)
 
     def per_cluster(self, weights: Floats) -> Floats:
         """(G,) sums of a number for each unit."""
-        return np.bincount(self.cluster, weights, self.n_clusters)
+        return sums_by(self.cluster, self.n_clusters, weights)
 
     def without(self, weights: Floats) -> Floats:
         """(G,) the sum of a number for each unit over the units of all other clusters."""
@@ -99,9 +98,8 @@ class Sheet:
     @cached_property
     def cluster_counts(self) -> Floats:
         """(G, V) how often each value occurs in each cluster."""
-        width = self.score.values.size
-        key = self.cluster[self.unit] * width + self.score.code
-        return np.bincount(key, minlength=self.n_clusters * width).reshape(-1, width).astype(np.float64)
+        width = self.score.distinct.size
+        return table_by(self.cluster[self.unit], self.score.code, (self.n_clusters, width))
 
 
 def sheet_of(unit: Ints, rater: Ints, score: Floats | Codes, cluster: Ints | None = None) -> Sheet:
@@ -120,7 +118,7 @@ def sheet_of(unit: Ints, rater: Ints, score: Floats | Codes, cluster: Ints | Non
     first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if own.size else np.zeros(0, np.int64)
     numbers = ordered[first] if cluster is None else cluster[order][first]
     groups, used = compact(numbers, int(numbers.max(initial=-1)) + 1)
-    return Sheet(ordered, rater[order], Codes(codes.code[order], codes.values), groups, used)
+    return Sheet(ordered, rater[order], Codes(codes.code[order], codes.distinct), groups, used)
 
 
 def sheet_of_table(table: Floats) -> Sheet:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flask_eval.analysis.agreement.scales import Bools
+from flask_eval.analysis.agreement.arrays import Bools
 from flask_eval.analysis.agreement.study import Study
 from flask_eval.analysis.text import shown
 

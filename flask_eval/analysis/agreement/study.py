@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flask_eval.analysis.agreement.intervals import Floats, Ints
-from flask_eval.analysis.agreement.scales import Bools, Scale, ScaleEnds, scales_of
+from flask_eval.analysis.agreement.arrays import Bools, Floats, Ints, distinct
+from flask_eval.analysis.agreement.scales import Scale, ScaleEnds, scales_of
 
 KINDS = ("human", "judge", "metric")
 _UNIT = ("skill", "instance", "model", "response_sample", "versus")
@@ -86,6 +86,14 @@ class Study:
     def n_units(self) -> int:
         """How many units have a rating."""
         return int(self.skill.size)
+
+    def n_instances(self, units: Ints) -> int:
+        """How many instances are behind some units."""
+        return int(distinct(self.instance[units], len(self.instances)).size)
+
+    def clusters_of(self, units: Ints) -> int:
+        """How many clusters are behind some units."""
+        return int(distinct(self.cluster[units], self.n_clusters).size)
 
     @cached_property
     def ratings(self) -> Ratings:
@@ -188,7 +196,7 @@ def study_of(
     for name in _UNIT:
         own, values = codes[name]
         key = key * max(len(values), 1) + own
-    units, first, unit = np.unique(key[inside], return_index=True, return_inverse=True)
+    _, first, unit = np.unique(key[inside], return_index=True, return_inverse=True)
     place = np.flatnonzero(inside)[first]
     instances = codes["instance"][1]
     cluster, n_clusters = _clusters(clusters, instances, codes["instance"][0][place])
@@ -229,7 +237,7 @@ class _Scores:
     def levels(self, scales: Sequence[Scale], n_skills: int) -> tuple[Bools, list[str]]:
         """Which (rater, skill) are nominal, and every label in order: as declared, then by name."""
         nominal = np.zeros((len(scales), n_skills), bool)
-        nominal[[scale.nominal for scale in scales], :] = True
+        nominal[np.array([scale.nominal for scale in scales], bool)] = True
         nominal[self.rater[self.label >= 0], self.skill[self.label >= 0]] = True
         turned = nominal[self.rater, self.skill] & (self.label < 0)
         seen = {*(_text(value) for value in np.unique(self.number[turned]).tolist())}

@@ -8,7 +8,7 @@ the price that a person's cost and slowness is worth. With half of the people wo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +16,9 @@ import pandas as pd
 from scipy import stats
 
 from flask_eval.analysis.trust.jackknife import groups_of, jackknife_interval, leave_out_sums, method_name
-from flask_eval.analysis.trust.panel import Bools, Clusters, Floats, Ints, Panel, Scales, by_skill, is_place, panels
+from flask_eval.analysis.trust.panel import Anonymous, Bools, Clusters, Floats, Ints, Panel, by_skill, panels
 from flask_eval.analysis.trust.rows import Interval, Row
+from flask_eval.analysis.trust.scales import Scales, other_scale
 
 EPSILON = {"expert": 0.2, "skilled": 0.15, "crowd": 0.1}
 """The paper's rule of thumb for epsilon, by the kind of people."""
@@ -112,6 +113,7 @@ def replaceability(
     judges: Collection[str] | None = None,
     nominal: bool | None = None,
     scales: Scales | None = None,
+    anonymous: Anonymous = False,
     confidence: float | None = 0.95,
     slice_name: str | None = None,
     seed: int = 0,
@@ -125,7 +127,8 @@ def replaceability(
         q: the false discovery rate over the people.
         judges: the judges and metrics to test; none: all.
         nominal: whether scores are labels without order; none: where they are text.
-        scales: lowest and highest score of raters; a judge on another scale than the people's is not tested.
+        scales: what is known of raters' scales; a judge on another scale than the people's is not tested.
+        anonymous: people who are only places in a list, not persons: they cannot be tested.
         confidence: of the intervals; none: no intervals.
         slice_name: the name of the slice that `ratings` holds.
         seed: groups the clusters where they are many.
@@ -139,7 +142,7 @@ def replaceability(
     """
     if not (0 <= epsilon < 1 and 0 < q < 1):
         raise ValueError(f"epsilon {epsilon} must be in [0, 1) and q {q} in (0, 1)")
-    by_level = panels(ratings, clusters, nominal=nominal, judges=judges)
+    by_level = panels(ratings, clusters, nominal=nominal, judges=judges, anonymous=anonymous)
     rows = []
     for judge in dict.fromkeys(panel.raters[k] for panel in by_level for k in panel.judges):
         parts: dict[str | None, list[Panel]] = {}
@@ -169,7 +172,7 @@ class _Study:
     def row(self, slice_name: str | None, scales: Scales) -> AltTest:
         """Test, or say why not."""
         usable = [_with_two_people(panel, self.judge) for panel in self.panels]
-        reason = other_scale(self.judge, self.panels, scales) or _not_persons(self.panels)
+        reason = self._other_scale(scales) or _not_persons(self.panels)
         duels = {} if reason else _duels(usable, self.judge)
         tested = [name for name, duel in duels.items() if len(np.unique(duel.cluster)) >= FEWEST_INSTANCES]
         if not reason and len(tested) < FEWEST_PEOPLE:
@@ -205,6 +208,10 @@ class _Study:
             seed=self.seed,
             undefined=undefined,
         )
+
+    def _other_scale(self, scales: Scales) -> str:
+        found = (other_scale(part, part.raters.index(self.judge), part.people, scales) for part in self.panels)
+        return next((reason for reason in found if reason), "")
 
     def _persons(self, duels: Mapping[str, _Duel], tested: list[str]) -> list[PersonTest]:
         values = {
@@ -282,21 +289,6 @@ def benjamini_yekutieli(p: list[float]) -> list[float]:
     return [float(value) for value in made]
 
 
-def other_scale(judge: str, parts: Iterable[Panel], scales: Scales) -> str | None:
-    """Why the judge's scores cannot be set against the people's: another scale; none where they can."""
-    own = scales.get(judge)
-    for panel in parts:
-        for k in panel.people:
-            theirs = scales.get(panel.raters[k])
-            if own is not None and theirs is not None and tuple(own) != tuple(theirs):
-                return f"the judge's scale ({_ends(own)}) is not the people's ({_ends(theirs)})"
-    return None
-
-
-def _ends(scale: tuple[object, ...]) -> str:
-    return "-".join(f"{end:g}" if isinstance(end, float) else str(end) for end in scale)
-
-
 def _with_two_people(panel: Panel, judge: str) -> Panel:
     """The units that the judge and at least two people scored."""
     rated: Bools = ~np.isnan(panel.scores)
@@ -367,7 +359,7 @@ def _not_persons(parts: list[Panel]) -> str | None:
     people = {panel.raters[k] for panel in parts for k in panel.people}
     if not people:
         return "there are no people's scores"
-    if any(is_place(name) for name in people):
+    if any(panel.anonymous for panel in parts):
         return "the people are places in a list, not identified persons"
     return None
 

@@ -7,26 +7,23 @@ reaches 0.9.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from flask_eval.analysis.trust.coefficients import COEFFICIENTS, CORRELATIONS, ON_LABELS, ON_POINTS, count_cells
 from flask_eval.analysis.trust.jackknife import groups_of, jackknife_interval, method_name
-from flask_eval.analysis.trust.panel import Bools, Clusters, Floats, Ints, Panel, by_skill, panels
+from flask_eval.analysis.trust.panel import Anonymous, Bools, Clusters, Floats, Ints, Panel, by_skill_of_all, panels
 from flask_eval.analysis.trust.rows import Interval, Row, number
+from flask_eval.analysis.trust.scales import MOST_OFF_POINTS, Scales, on_points, other_scale
 
 Against = Literal["mean", "each", "majority"]
 FEWEST_UNITS = 3
 MOST_PAIRS = 240
 """More ordered pairs of people than that, and a random part of them stands for all."""
-MOST_POINTS = 50
-"""More distinct values of people than that, and the scale has no points."""
-MOST_OFF_POINTS = 0.1
-"""The share of a judge's scores off the people's points above which measures on points are undefined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +99,8 @@ def ceilings(
     *,
     judges: Collection[str] | None = None,
     nominal: bool | None = None,
+    scales: Scales | None = None,
+    anonymous: Anonymous = False,
     confidence: float | None = 0.95,
     slice_name: str | None = None,
     seed: int = 0,
@@ -113,6 +112,8 @@ def ceilings(
         clusters: the cluster of an instance, which intervals leave out.
         judges: the judges and metrics to set beside; none: all.
         nominal: whether scores are labels without order; none: where they are text.
+        scales: what is known of raters' scales: their points, and whether the judge's is the people's.
+        anonymous: people who are only places in a list, not persons: they have no figures of their own.
         confidence: of the intervals; none: no intervals.
         slice_name: the name of the slice that `ratings` holds.
         seed: groups the clusters, and picks pairs of people, where they are many.
@@ -121,14 +122,14 @@ def ceilings(
         Rows against the `mean` (labels: the `majority`) of the others and against `each` of them; without a judge, the
         people alone. Measures on points (kappas, exact, within one) exist against `each` only.
     """
+    found = panels(ratings, clusters, nominal=nominal, judges=judges, anonymous=anonymous)
     rows = []
-    for panel in panels(ratings, clusters, nominal=nominal, judges=judges):
-        first: Against = "majority" if panel.nominal else "mean"
-        for skill, part in by_skill(panel):
-            for judge in part.judges or (None,):
-                for against in (first, "each"):
-                    study = _Study(part, judge, against, confidence, seed)
-                    rows.append(study.row(skill, slice_name))
+    for skill, part in by_skill_of_all(found):
+        references: tuple[Against, ...] = ("majority", "each") if part.nominal else ("mean", "each")
+        for judge in part.judges or (None,):
+            for against in references:
+                study = _Study(part, judge, against, scales or {}, confidence, seed)
+                rows.append(study.row(skill, slice_name))
     return rows
 
 
@@ -139,15 +140,17 @@ class _Study:
     panel: Panel
     judge: int | None
     against: Against
+    scales: Scales
     confidence: float | None
     seed: int
 
     def row(self, skill: str | None, slice_name: str | None) -> Ceiling:
         """All measures, or the reasons why there are none."""
         matches = list(self._matches())
-        used = np.unique(np.concatenate([m.rows for m in matches])) if matches else np.array([], np.int64)
+        used = _either(matches, len(self.panel.scores)) if matches else np.array([], np.int64)
         groups = np.zeros(len(self.panel.cluster), np.int64)
-        groups[used] = groups_of(self.panel.cluster[used], seed=self.seed)
+        if self.confidence is not None:
+            groups[used] = groups_of(self.panel.cluster[used], seed=self.seed)
         count = int(groups.max()) + 1 if len(used) else 0
         figures = self._figures(matches, groups, count)
         undefined: dict[str, str] = {}
@@ -238,22 +241,27 @@ class _Study:
                 made[name][-1][2] = made[name][-1][1] - made[name][-1][0]
         return made
 
-    def _on_points(self) -> tuple[Bools, str | None]:
-        """Which units the judge scored on a point of the people's scale, and why there are no points."""
-        scores = self.panel.scores
-        nowhere = np.zeros(len(scores), bool)
-        values = np.unique(scores[:, list(self.panel.people)])
-        values = values[~np.isnan(values)]
-        if len(values) > MOST_POINTS:
-            return nowhere, f"people use {len(values)} different values: no scale points"
-        if self.judge is None:
-            return ~nowhere, None
-        own = scores[:, self.judge]
-        on = np.isin(own, values)
-        scored = int((~np.isnan(own)).sum())
-        if (off := scored - int(on.sum())) > MOST_OFF_POINTS * scored:
-            return nowhere, f"{off} of the judge's {scored} scores are no points of the people's scale"
-        return on, None
+    def _on_points(self) -> tuple[Bools, str]:
+        """Which units every rater scored on a point of the scale, and why there are no points."""
+        nowhere = np.zeros(len(self.panel.scores), bool)
+        if self.judge is not None and (why := other_scale(self.panel, self.judge, self.panel.people, self.scales)):
+            return nowhere, why
+        kept = ~nowhere
+        for column in (*self.panel.people, *(() if self.judge is None else (self.judge,))):
+            scores, name = self.panel.scores[:, column], self.panel.raters[column]
+            scored = ~np.isnan(scores)
+            off = scored & ~on_points(scores, self._scale(column))
+            if off.any() and self.panel.averaged[column]:
+                return nowhere, f"means of several ratings of '{name}' are no points of the scale"
+            if off.sum() > MOST_OFF_POINTS * scored.sum():
+                return nowhere, f"{off.sum()} of the {scored.sum()} scores of '{name}' are no points of the scale"
+            kept &= ~off
+        return kept, ""
+
+    def _scale(self, column: int) -> Sequence[Any] | str | None:
+        """A rater's scale, or that of anybody here of whom it is known."""
+        names = [self.panel.raters[column], *self.panel.raters]
+        return next((self.scales[name] for name in names if name in self.scales), None)
 
     def _summary(
         self, figures: Mapping[str, list[Floats]], side: int, prefix: str, undefined: dict[str, str]
@@ -311,6 +319,14 @@ class _Study:
             + (f" ({MOST_PAIRS} of {people * (people - 1)} pairs, at random)" if part else "")
             + f"; {method_name(count)} (correlations and kappas on Fisher's z)"
         )
+
+
+def _either(matches: list[_Match], size: int) -> Ints:
+    """The units that at least one match has."""
+    there = np.zeros(size, bool)
+    for match in matches:
+        there[match.rows] = True
+    return np.flatnonzero(there)
 
 
 def mean_of_matches(arrays: list[Floats], side: int, *, alone: bool) -> Floats | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from flask_eval.analysis.trust.jackknife import Transform
@@ -40,12 +41,13 @@ def count_cells(x: Floats, y: Floats, groups: Ints, count: int) -> Cells:
         groups: (units,) the group that is left out with the unit, below `count`.
         count: how many groups there are.
     """
-    pairs, cell = np.unique(np.column_stack([x, y]), axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
+    code_x, values_x = pd.factorize(x)
+    code_y, values_y = pd.factorize(y)
+    cell, pairs = pd.factorize(code_x.astype(np.int64) * len(values_y) + code_y)
     size = len(pairs)
     counts = np.bincount(groups * size + cell, minlength=count * size).reshape(count, size).astype(float)
     total = counts.sum(axis=0)
-    return Cells(pairs[:, 0], pairs[:, 1], np.vstack([total, total - counts]))
+    return Cells(values_x[pairs // len(values_y)], values_y[pairs % len(values_y)], np.vstack([total, total - counts]))
 
 
 def pearson(cells: Cells) -> Floats:

@@ -13,24 +13,24 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from flask_eval.analysis.trust.alt_test import other_scale
 from flask_eval.analysis.trust.ceiling import mean_of
 from flask_eval.analysis.trust.families import family_of
 from flask_eval.analysis.trust.jackknife import Transform, groups_of, jackknife_interval, leave_out_sums, method_name
 from flask_eval.analysis.trust.panel import (
+    Anonymous,
     Bools,
     Clusters,
     Floats,
     Ints,
     Panel,
-    Scales,
-    by_skill,
+    by_skill_of_all,
     cluster_codes,
     codes_of,
     panels,
     scored,
 )
 from flask_eval.analysis.trust.rows import Interval, Row, number
+from flask_eval.analysis.trust.scales import Scales, ends_of, other_scale, step_of
 
 Lengths = Mapping[tuple[str, str, int], float]
 """Characters of a response: (instance, model, response sample)."""
@@ -79,8 +79,8 @@ class RaterEffects(Row):
     central_tendency: own standard deviation over another's on shared units, geometric mean over the others (below 1:
     keeps to the middle). middle_use, low_end_use, high_end_use: share of scores in the middle third of the scale, at
     its lowest and its highest point. entropy: of the scores, 0 (one score) to 1 (all equally often). distinct: how many
-    different scores. length_slope: points that doubling the length adds where the others' score is the same.
-    length_correlation: the partial correlation of both. self_preference: severity on models of the own family less
+    different scores. length_slope: points that doubling the length adds where the others' score is the same (people's
+    noise leaves some quality in it: people's own rows show how much). length_correlation: the partial correlation. self_preference: severity on models of the own family less
     severity on the other models. drift: points from one sample to the next."""
     intervals: Mapping[str, Interval | None]
     """Their intervals."""
@@ -111,6 +111,7 @@ def rater_effects(
     lengths: Lengths | None = None,
     families: Mapping[str, str] | None = None,
     scales: Scales | None = None,
+    anonymous: Anonymous = False,
     nominal: bool | None = None,
     judges: Collection[str] | None = None,
     confidence: float | None = 0.95,
@@ -124,7 +125,8 @@ def rater_effects(
         clusters: the cluster of an instance, which intervals leave out.
         lengths: characters of the responses.
         families: the family of a model or judge by its exact name, where its name does not tell.
-        scales: lowest and highest score of raters; without one, the lowest and highest seen stand for the ends.
+        scales: what is known of raters' scales; without one, the lowest and highest seen stand for the ends.
+        anonymous: people who are only places in a list, not persons: they have no rows.
         nominal: whether scores are labels without order; none: where they are text.
         judges: the judges and metrics to look at; none: all. People are always looked at.
         confidence: of the intervals; none: no intervals.
@@ -135,13 +137,13 @@ def rater_effects(
         Rows for judges, people and metrics; none for people who are only places in a list (`NAME#1`).
     """
     drifts = _Drifts(ratings, clusters)
+    found = panels(ratings, clusters, nominal=nominal, judges=judges, anonymous=anonymous)
     rows = []
-    for panel in panels(ratings, clusters, nominal=nominal, judges=judges):
-        for skill, part in by_skill(panel):
-            for column in range(len(part.raters)):
-                if part.kinds[column] == "human" and part.anonymous:
-                    continue
-                study = _Study(part, column, lengths, families, scales or {}, drifts)
+    for skill, part in by_skill_of_all(found):
+        sizes = None if lengths is None else _lengths_of(part, lengths)
+        for column in range(len(part.raters)):
+            if not part.places[column]:
+                study = _Study(part, column, sizes, families, scales or {}, drifts)
                 rows.append(study.row(skill, slice_name, confidence, seed))
     return rows
 
@@ -153,7 +155,7 @@ class _Study:
         self,
         panel: Panel,
         column: int,
-        lengths: Lengths | None,
+        lengths: Floats | None,
         families: Mapping[str, str] | None,
         scales: Scales,
         drifts: _Drifts,
@@ -226,7 +228,7 @@ class _Study:
         if not self.shared.any():
             return "no unit is shared with the others"
         if self.kind != "human":
-            return other_scale(self.rater, [self.panel], self.scales) or ""
+            return other_scale(self.panel, self.column, self.others, self.scales)
         return ""
 
     def _sums(self, rows: Bools, *columns: Floats) -> Floats:
@@ -267,9 +269,8 @@ class _Study:
         family = family_of(self.rater, self.families)
         if family is None:
             return _Figure(None, 0, f"the name '{self.rater}' tells no family")
-        models = self.panel.model[self.shared]
-        kin_of = {model: family_of(str(model), self.families) == family for model in set(models)}
-        kin = np.array([kin_of[model] for model in models], dtype=float)
+        place, models = pd.factorize(self.panel.model[self.shared])
+        kin = np.array([family_of(str(model), self.families) == family for model in models], dtype=float)[place]
         if kin.all() or not kin.any():
             which = "every" if kin.all() else "no"
             return _Figure(None, len(kin), f"{which} model is of the judge's family '{family}'")
@@ -282,13 +283,11 @@ class _Study:
         names = ("length_slope", "length_correlation")
         if self.lengths is None:
             return dict.fromkeys(names, _Figure(None, 0, "no lengths are given"))
-        keys = zip(self.panel.instance, self.panel.model, self.panel.response, strict=True)
-        size = np.array([self.lengths.get((str(i), str(m), int(r)), 0) for i, m, r in keys], dtype=float)
-        rows = self.shared & (size > 0)
+        rows = self.shared & (self.lengths > 0)
         n = int(rows.sum())
         if n < FEWEST_FOR_LENGTH:
             return dict.fromkeys(names, _Figure(None, n, f"{n} shared units with a length: {FEWEST_FOR_LENGTH} needed"))
-        y, x, z = self.own[rows], np.log2(size[rows]), self.reference[rows]
+        y, x, z = self.own[rows], np.log2(self.lengths[rows]), self.reference[rows]
         slope, partial = partial_slope(y, x, z, self.panel.cluster[rows], self.seed)
         why = "length or the rater's score is constant, or told by the others' score"
         return {
@@ -331,18 +330,16 @@ class _Study:
 
     def _ends(self, seen: Floats) -> Interval:
         """Lowest and highest point of the scale: as given, else as seen."""
-        scale = self.scales.get(self.rater)
-        if scale and not isinstance(scale[0], str):
-            return float(scale[0]), float(scale[-1])
-        return float(seen[0]), float(seen[-1])
+        return ends_of(self.scales.get(self.rater)) or (float(seen[0]), float(seen[-1]))
 
     def _points(self, seen: Floats) -> int:
-        """How many points the scale has: whole numbers between its ends, else the scores seen."""
+        """How many points the scale has: steps between its ends, else the scores seen."""
         if self.panel.nominal:
             return len(self.panel.labels)
         low, high = self._ends(seen)
-        whole = bool((seen % 1 == 0).all()) and float(high - low).is_integer()
-        return max(int(high - low) + 1, 1) if whole else len(seen)
+        step = step_of(self.scales.get(self.rater))
+        on = np.abs((seen - low) / step - np.round((seen - low) / step)) < 1e-6
+        return round((high - low) / step) + 1 if bool(on.all()) else len(seen)
 
 
 class _Drifts:
@@ -350,21 +347,17 @@ class _Drifts:
 
     def __init__(self, ratings: pd.DataFrame, clusters: Clusters | None) -> None:
         frame = scored(ratings)
-        numeric = pd.to_numeric(frame["score"], errors="coerce")
-        self.frame = frame.assign(
-            score=numeric,
-            cell=codes_of(frame, ("instance", "model", "response_sample", "versus", "skill", "rater", "variant")),
-            cluster=cluster_codes(frame["instance"], clusters),
-        )[numeric.notna().to_numpy()]
+        cell = codes_of(frame, ("instance", "model", "response_sample", "versus", "skill", "rater", "variant"))
+        several = np.bincount(cell)[cell] > 1 if len(cell) else np.zeros(0, bool)
+        frame = frame.assign(cell=cell, cluster=cluster_codes(frame["instance"], clusters))[several]
+        self.frame = frame.assign(score=pd.to_numeric(frame["score"], errors="coerce")).dropna(subset=["score"])
 
     def figure(self, rater: str, skill: str | None, seed: int) -> _Figure:
         """Points from one sample to the next: the slope within cells."""
-        frame = self.frame[self.frame["rater"] == rater]
-        if skill is not None:
+        frame = self.frame[self.frame["rater"] == rater] if len(self.frame) else self.frame
+        if skill is not None and len(frame):
             frame = frame[frame["skill"] == skill]
-        count = frame.groupby("cell")["sample"].transform("nunique") if len(frame) else frame["sample"]
-        frame = frame[count.to_numpy() > 1]
-        if frame.empty:
+        if not len(frame):
             return _Figure(None, 0, "no unit was rated more than once")
         cell = np.unique(frame["cell"].to_numpy(), return_inverse=True)[1]
         when = _within(frame["sample"].to_numpy(dtype=float), cell)
@@ -372,6 +365,12 @@ class _Drifts:
         groups = groups_of(frame["cluster"].to_numpy(), seed=seed)
         sums = leave_out_sums(np.column_stack([when * score, when**2]), groups, int(groups.max()) + 1)
         return _Figure(_ratio(sums[:, 0], sums[:, 1]), len(frame))
+
+
+def _lengths_of(panel: Panel, lengths: Lengths) -> Floats:
+    """Characters of the response of each unit (units,); 0 where unknown."""
+    keys = zip(panel.instance, panel.model, panel.response.tolist(), strict=True)
+    return np.array([lengths.get(key, 0) for key in keys], dtype=float)
 
 
 def partial_slope(y: Floats, x: Floats, z: Floats, cluster: Ints, seed: int = 0) -> tuple[Floats, Floats]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from flask_eval.analysis.trust.ceiling import MOST_PAIRS, mean_of
 from flask_eval.analysis.trust.jackknife import groups_of, jackknife_interval, leave_out_sums, method_name
-from flask_eval.analysis.trust.panel import Bools, Clusters, Floats, Ints, Panel, panels
+from flask_eval.analysis.trust.panel import Anonymous, Bools, Clusters, Floats, Ints, Panel, panels
 from flask_eval.analysis.trust.rows import Interval, Row, number
 
 FEWEST_RESPONSES = 5
@@ -95,6 +95,7 @@ def orthogonality(
     clusters: Clusters | None = None,
     *,
     judges: Collection[str] | None = None,
+    anonymous: Anonymous = False,
     confidence: float | None = 0.95,
     slice_name: str | None = None,
     seed: int = 0,
@@ -105,13 +106,14 @@ def orthogonality(
         ratings: the long table; skills scored by labels are left out.
         clusters: the cluster of an instance, which intervals leave out.
         judges: the judges to look at; none: all. Metrics are left out: they may give all skills one score.
+        anonymous: people who are only places in a list, not persons: their mean scores are correlated.
         confidence: of the intervals; none: no intervals, and no flag.
         slice_name: the name of the slice that `ratings` holds.
         seed: groups the clusters where they are many.
 
     Source: Campbell and Fiske (1959), Convergent and discriminant validation by the multitrait-multimethod matrix.
     """
-    found = [panel for panel in panels(ratings, clusters, judges=judges) if not panel.nominal]
+    found = [panel for panel in panels(ratings, clusters, judges=judges, anonymous=anonymous) if not panel.nominal]
     if not found:
         return []
     panel = found[0]

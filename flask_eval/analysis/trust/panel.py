@@ -7,7 +7,7 @@ averaged first, labels give their most frequent one. Only scored rows without a 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,8 +21,8 @@ Bools = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
 Clusters = Mapping[str, str]
 """The cluster of an instance; one that is left out is its own."""
-Scales = Mapping[str, tuple[Any, ...]]
-"""Lowest and highest score of a rater, or its labels, where known."""
+Anonymous = bool | Collection[str]
+"""Human raters that are only places in a list, not persons: true for all, or their names; `NAME#1` always is one."""
 
 UNIT = ("instance", "model", "response_sample", "versus", "skill")
 _DEFAULTS: dict[str, Any] = {
@@ -58,6 +58,10 @@ class Panel:
     """(units,) the skill."""
     cluster: Ints
     """(units,) a number for the cluster that intervals resample; the same over all panels of one table."""
+    places: tuple[bool, ...]
+    """Which columns are places in a list, not persons."""
+    averaged: tuple[bool, ...]
+    """Which columns hold means of several ratings of one unit."""
     labels: tuple[Any, ...] = ()
     """The labels of a nominal scale; empty where scores are numbers."""
 
@@ -78,8 +82,8 @@ class Panel:
 
     @property
     def anonymous(self) -> bool:
-        """Whether a human column is only a place in a list (`NAME#1`), not a person."""
-        return any(is_place(self.raters[k]) for k in self.people)
+        """Whether a human column is only a place in a list, not a person."""
+        return any(self.places)
 
     def only(self, rows: Bools) -> Panel:
         """The part of the panel that `rows` (units,) keeps, with the raters who scored there."""
@@ -90,6 +94,8 @@ class Panel:
             scores=scores[:, used],
             raters=tuple(self.raters[k] for k in used),
             kinds=tuple(self.kinds[k] for k in used),
+            places=tuple(self.places[k] for k in used),
+            averaged=tuple(self.averaged[k] for k in used),
             instance=self.instance[rows],
             model=self.model[rows],
             response=self.response[rows],
@@ -138,6 +144,7 @@ def panels(
     *,
     nominal: bool | None = None,
     judges: Collection[str] | None = None,
+    anonymous: Anonymous = False,
 ) -> list[Panel]:
     """At most two panels: the skills that have numbers, then those that have labels.
 
@@ -146,6 +153,7 @@ def panels(
         clusters: the cluster of an instance.
         nominal: whether scores are labels without order; none: where they are text.
         judges: the judges and metrics to be looked at; none: all.
+        anonymous: human raters that are places in a list, not persons.
     """
     frame = scored(ratings)
     if judges is not None:
@@ -155,7 +163,7 @@ def panels(
     cluster = cluster_codes(frame["instance"], clusters)
     labelled = frame["skill"].isin(label_skills(frame, nominal=nominal)).to_numpy()
     return [
-        _panel(frame[rows].reset_index(drop=True), cluster[rows], labels=labels)
+        _panel(frame[rows].reset_index(drop=True), cluster[rows], anonymous, labels=labels)
         for rows, labels in ((~labelled, False), (labelled, True))
         if rows.any()
     ]
@@ -163,12 +171,12 @@ def panels(
 
 def cluster_codes(instances: pd.Series[str], clusters: Clusters | None) -> Ints:
     """A number for the cluster of each row (rows,); an instance without one is a cluster of its own."""
-    codes, names = pd.factorize(instances)
+    codes, names = pd.factorize(instances, sort=True)  # the order of rows must not decide who is left out together
     if not clusters:
         return codes.astype(np.int64)
     # an instance may have the name of another's cluster: the two must not fall together
     own = [("cluster", clusters[n]) if clusters.get(n) not in (None, "") else ("instance", n) for n in names]
-    known = {key: number for number, key in enumerate(dict.fromkeys(own))}
+    known = {key: number for number, key in enumerate(sorted(set(own)))}
     return np.array([known[key] for key in own], np.int64)[codes]
 
 
@@ -177,6 +185,12 @@ def by_skill(panel: Panel) -> Iterator[tuple[str | None, Panel]]:
     for name in dict.fromkeys(panel.skill):
         yield str(name), panel.only(panel.skill == name)
     yield None, panel
+
+
+def by_skill_of_all(found: Iterable[Panel]) -> Iterator[tuple[str | None, Panel]]:
+    """Each skill of each panel, and one pooled (none): the numbers, or the labels where there are no numbers."""
+    for place, panel in enumerate(found):
+        yield from ((skill, part) for skill, part in by_skill(panel) if skill is not None or place == 0)
 
 
 def codes_of(frame: pd.DataFrame, columns: Collection[str]) -> Ints:
@@ -188,7 +202,7 @@ def codes_of(frame: pd.DataFrame, columns: Collection[str]) -> Ints:
     return made
 
 
-def _panel(frame: pd.DataFrame, cluster: Ints, *, labels: bool) -> Panel:
+def _panel(frame: pd.DataFrame, cluster: Ints, anonymous: Anonymous, *, labels: bool) -> Panel:
     unit = codes_of(frame, UNIT)
     rater, raters = pd.factorize(frame["rater"])
     first = np.unique(unit, return_index=True)[1]
@@ -199,18 +213,29 @@ def _panel(frame: pd.DataFrame, cluster: Ints, *, labels: bool) -> Panel:
         scores = _most_frequent(unit, rater, code, (len(first), len(raters)))
     else:
         scores = _means(unit, rater, frame["score"].to_numpy(dtype=float), (len(first), len(raters)))
-    kind_of = dict(zip(frame["rater"], frame["kind"], strict=True))
+    kinds = frame["kind"].to_numpy(dtype=object)[np.unique(rater, return_index=True)[1]]
     return Panel(
         scores=scores,
         raters=tuple(str(r) for r in raters),
-        kinds=tuple(str(kind_of[r]) for r in raters),
+        kinds=tuple(str(kind) for kind in kinds),
         instance=frame["instance"].to_numpy(dtype=object)[first],
         model=frame["model"].to_numpy(dtype=object)[first],
         response=frame["response_sample"].to_numpy(dtype=np.int64)[first],
         skill=frame["skill"].to_numpy(dtype=object)[first],
         cluster=cluster[first],
+        places=tuple(
+            kind == "human" and (is_place(name) or anonymous is True or (anonymous is not False and name in anonymous))
+            for name, kind in zip(raters, kinds, strict=True)
+        ),
+        averaged=_averaged(unit * len(raters) + rater, rater, len(raters)),
         labels=names,
     )
+
+
+def _averaged(cell: Ints, rater: npt.NDArray[np.intp], count: int) -> tuple[bool, ...]:
+    """Which raters rated a unit more than once."""
+    repeated = pd.Series(cell).duplicated().to_numpy()
+    return tuple(bool(n) for n in np.bincount(rater[repeated], minlength=count))
 
 
 def _means(unit: Ints, rater: npt.NDArray[np.intp], score: Floats, shape: tuple[int, int]) -> Floats:

@@ -310,7 +310,10 @@ class _Parts:
         # a random sample is set against the rest (PPI++), a weighted one against all (the difference estimator)
         self.rest = np.ones(len(judge), bool) if self.weighted else ~there
         self.cluster = np.unique(cluster, return_inverse=True)[1]
-        self.labelled_clusters = len(np.unique(cluster[there]))
+        in_cluster = np.bincount(self.cluster[there], self.w, minlength=int(self.cluster.max()) + 1)
+        self.share = in_cluster[self.cluster[there]]
+        # clusters of unequal weight tell the error less well: as many equal ones (Satterthwaite 1946)
+        self.effective = max(float((in_cluster**2).sum()) ** 2 / float((in_cluster**4).sum()), 1 + 1e-9)
         self.rest_clusters = len(np.unique(cluster[self.rest]))
 
     def mean(self, lam: float) -> float:
@@ -319,14 +322,18 @@ class _Parts:
             return float((self.w * self.y).sum())
         return float((self.w * (self.y - lam * self.f)).sum() + lam * self.all[self.rest].mean())
 
-    def error(self, lam: float) -> tuple[float, int]:
-        """The standard error and its degrees of freedom."""
-        lost = 1 + (lam != 0)
-        freedom = max(self.labelled_clusters - lost, 1)
+    def error(self, lam: float) -> tuple[float, float]:
+        """The cluster-robust standard error and its degrees of freedom."""
+        freedom = max(self.effective - 1 - (lam != 0), 1.0)
         residual = self.y - lam * self.f
         part = np.zeros(len(self.all))
         part[self.there] = self.w * (residual - (self.w * residual).sum())
-        part *= np.sqrt(self.labelled_clusters / freedom * (1 + self._leverage(lam)))
+        if self.weighted:  # an instance of much weight pulls the mean to itself: its residual without it (HC3)
+            part[self.there] /= 1 - self.share
+            part *= np.sqrt(max((self.effective - 1) / freedom, 1.0))
+        else:
+            part *= np.sqrt(self.effective / freedom)
+        part *= np.sqrt(1 + self._leverage(lam))
         if lam and self.rest.any():
             own = self.all[self.rest]
             grown = np.sqrt(self.rest_clusters / max(self.rest_clusters - 1, 1))
