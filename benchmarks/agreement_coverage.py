@@ -33,7 +33,18 @@ from flask_eval.analysis.agreement.sheet import sheet_of
 
 Array = npt.NDArray[np.float64]
 CUTS = {"benign": ndtri([0.1, 0.3, 0.7, 0.9]), "ceiling": ndtri([0.04, 0.10, 0.20, 0.40])}
-REQUIRED = ("mean", "alpha", "alpha (ordinal)", "alpha (nominal)", "r", "rho", "tau", "kappa", "kappa (linear)", "kappa (quadratic)")
+REQUIRED = (
+    "mean",
+    "alpha",
+    "alpha (ordinal)",
+    "alpha (nominal)",
+    "r",
+    "rho",
+    "tau",
+    "kappa",
+    "kappa (linear)",
+    "kappa (quadratic)",
+)
 TRUTH = 400_000
 
 
@@ -165,12 +176,24 @@ def main() -> None:
     print("| measure | " + " | ".join(found) + " |")
     print("| --- |" + " ---: |" * len(found))
     for name in next(iter(found.values())):
-        cells = [f"{100 * share:.1f}" + (f" ({100 * none:.1f} none)" if none else "") for share, none in (row[name] for row in found.values())]
+        cells = [
+            f"{100 * share:.1f}" + (f" ({100 * none:.1f} none)" if none else "")
+            for share, none in (row[name] for row in found.values())
+        ]
         print(f"| {name} | " + " | ".join(cells) + " |")
-    worst = {kind: min((row[name][0], name, case) for case, row in found.items() if case.startswith(kind) for name in REQUIRED) for kind in CUTS}
-    best = max((row[name][0], name, case) for case, row in found.items() if case.startswith("benign") for name in REQUIRED)
+    worst = {
+        kind: min(
+            (row[name][0], name, case) for case, row in found.items() if case.startswith(kind) for name in REQUIRED
+        )
+        for kind in CUTS
+    }
+    best = max(
+        (row[name][0], name, case) for case, row in found.items() if case.startswith("benign") for name in REQUIRED
+    )
     print(f"\nRequired at item level: benign 92.5 to 97.5, ceiling at least 91. Lowest: {worst}. Highest: {best}.\n")
-    studies = {f"n = {n}, models' spread {spread}": levels(n, spread, asked.draws) for n in (50, 200) for spread in (0.3, 0.6)}
+    studies = {
+        f"n = {n}, models' spread {spread}": levels(n, spread, asked.draws) for n in (50, 200) for spread in (0.3, 0.6)
+    }
     print("Levels instance and system, eight models; the system's intervals are conditional on these models.\n")
     print("| measure | " + " | ".join(studies) + " |")
     print("| --- |" + " ---: |" * len(studies))

@@ -58,7 +58,8 @@ def find(kind: str, name: str) -> Traversable:
     if name in known:
         return known[name]
     if not is_path(name):
-        raise NotFoundError(f"no shipped {_one(kind)} is called '{name}'{nearest(name, known)}")
+        open_names = [one for one in known if not one.startswith("_")]
+        raise NotFoundError(f"no shipped {_one(kind)} is called '{name}'{nearest(name, open_names)}")
     path = Path(name)
     if path.is_file():
         return path
@@ -76,7 +77,7 @@ def _one(kind: str) -> str:
 def text_of(file: Traversable) -> str:
     """A content file's text; what is not UTF-8 is told."""
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
         raise RecordError(str(file), "is not UTF-8", "save it as UTF-8") from None
     except OSError as error:
@@ -125,7 +126,20 @@ def load_judge(
         changes["api_key_env"] = None  # a provider's own key goes nowhere else
     if card.adapter in ("replay", "metric") and (model or base_url):
         raise UserError(f"judge '{card.name}' calls no model: leave out {'--judge-model' if model else '--base-url'}")
-    return card.model_copy(update=changes)
+    return _checked(card, changes)
+
+
+def _checked(card: JudgeCard, changes: dict[str, Any]) -> JudgeCard:
+    """A card with changes, validated anew."""
+    from pydantic import ValidationError
+
+    try:
+        return JudgeCard.model_validate(card.model_dump() | changes)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = str(fault["loc"][0]) if fault["loc"] else "card"
+        option = {"base_url": "--base-url", "model": "--judge-model", "name": "--judge"}.get(name, name)
+        raise UserError(f"{option}: {str(fault['msg']).removeprefix('Value error, ')}") from None
 
 
 def _card(spec: str) -> JudgeCard:
@@ -134,15 +148,25 @@ def _card(spec: str) -> JudgeCard:
         if not rest:
             raise UserError(f"--judge {spec}: a {'file' if scheme == 'replay' else 'name'} must follow the colon")
         name = _stem(rest) if scheme == "replay" else spec
+        if not name:
+            raise NotFoundError(f"--judge {spec}: '{rest}' is no file of completions")
         return JudgeCard(name=name, adapter=scheme, model=rest)
     if colon and not is_path(spec):
         adapters = ("openai", "anthropic", "litellm", "replay", "metric")
         raise NotFoundError(f"--judge {spec}: no adapter is called '{scheme}'{nearest(scheme, adapters)}")
     file = find("judges", spec)
     card = yaml_record(text_of(file), str(file), JudgeCard)
-    if card.adapter == "replay" and isinstance(file, Path) and not Path(card.model).is_absolute():
-        return card.model_copy(update={"model": str(file.parent / card.model)})
-    return card
+    return _beside(card, file) if isinstance(file, Path) else card
+
+
+def _beside(card: JudgeCard, file: Path) -> JudgeCard:
+    """A card whose relative paths are looked up from the card's own folder."""
+    changes = {}
+    if card.adapter == "replay" and not Path(card.model).is_absolute():
+        changes["model"] = str(file.parent / card.model)
+    if card.prompt not in shipped("prompts") and is_path(card.prompt) and not Path(card.prompt).is_absolute():
+        changes["prompt"] = str(file.parent / card.prompt)
+    return card.model_copy(update=changes)
 
 
 def _stem(path: str) -> str:

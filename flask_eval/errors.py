@@ -13,8 +13,11 @@ Every message names the value, the place and the next step.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_LOOKS_LIKE_A_KEY = re.compile(r"\b(?:sk|gsk|xai|hf)[-_][\w-]{8,}|\bAIza[\w-]{8,}|\bbearer\s+\S+", re.IGNORECASE)
 
 
 class FlaskEvalError(Exception):
@@ -84,3 +87,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return f"; did you mean '{match}'?"
     shown = ", ".join(names[:15]) + (", ..." if len(names) > 15 else "")
     return f"; known: {shown}" if names else ""
+
+
+def masked(text: str) -> str:
+    """A text with all that looks like a key hidden."""
+    return _LOOKS_LIKE_A_KEY.sub("[key]", text)

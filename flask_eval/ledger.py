@@ -33,6 +33,9 @@ from flask_eval.schema import (
     digest,
 )
 
+_SHOWN = ("instruction", "messages", "reference", "checklist", "rubrics")
+"""The fields of an instance that a prompt may show."""
+
 FORMAT = 1
 """The version of the tables; a ledger of another version is refused, not guessed at."""
 
@@ -153,7 +156,7 @@ class Ledger:
         return key
 
     def add_instances(self, instances: Iterable[Instance]) -> None:
-        """Keep instances.
+        """Keep instances; what no prompt shows (domains, difficulty, source, metadata, cluster) may be corrected.
 
         Raises:
             UserError: the run holds another instance under the same id.
@@ -164,9 +167,16 @@ class Ledger:
             if held is None:
                 self._db.execute("INSERT INTO instance VALUES (?, ?)", (instance.id, record))
             elif held[0] != record:
-                raise UserError(
-                    f"instance '{instance.id}' differs from the one that the run holds; score into a new run (-o)"
-                )
+                before = Instance.model_validate_json(held[0])
+                changed = [name for name in _SHOWN if getattr(before, name) != getattr(instance, name)]
+                if before.annotation.skills != instance.annotation.skills:
+                    changed.append("annotation.skills")
+                if changed:
+                    raise UserError(
+                        f"instance '{instance.id}' differs from the one that the run holds ({', '.join(changed)}); "
+                        "score into a new run (-o)"
+                    )
+                self._db.execute("UPDATE instance SET record = ? WHERE id = ?", (record, instance.id))
 
     def add_responses(self, responses: Iterable[Response]) -> None:
         """Keep responses.

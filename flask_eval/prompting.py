@@ -230,6 +230,9 @@ class _WithImports:
         return template.new_context({**values, "parts": parts})
 
 
+_SENTINEL = "a response of 9c3e"
+
+
 def _try(prompt: Prompt) -> None:
     """Render once on a made-up instance, so that a template's fault is told before anything is called."""
     from jinja2 import TemplateError
@@ -241,9 +244,12 @@ def _try(prompt: Prompt) -> None:
     }  # fmt: skip
     instance = Instance.model_validate(made_up)
     try:
-        prompt.render(instance, "!", (skill,))
+        request = prompt.render(instance, _SENTINEL, (skill,))
     except TemplateError as error:
         raise UserError(f"prompt '{prompt.name}': {error}") from None
+    text = "\n".join(content for _, content in request.messages)
+    if _SENTINEL not in text:
+        raise UserError(f"prompt '{prompt.name}': the template never shows the response; see judges/README.md")
 
 
 def check_rubrics(instance: Instance, rubrics: RubricSet, place: str) -> None:

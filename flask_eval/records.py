@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from flask_eval.errors import NotFoundError, RecordError, nearest
+from flask_eval.errors import NotFoundError, RecordError, UserError, masked, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,6 +181,10 @@ def _csv(handle: IO[str], name: str, delimiter: str) -> Iterator[Row]:
         header = next(reader, None)
         if header is None:
             return
+        if len(header) == 1 and header[0].count(";") > 1:
+            raise RecordError(
+                f"{name}:1", "its columns are separated by `;`", "save it with commas, or as .tsv with tabs"
+            )
         if len(set(header)) != len(header):
             raise RecordError(f"{name}:1", f"a column stands twice in {header}")
         for cells in reader:
@@ -259,8 +263,13 @@ def _from_cells(row: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def as_records(rows: Iterable[Row], model: type[M]) -> Iterator[tuple[str, M]]:
+def as_records(rows: Iterable[Row], model: type[M], *, cells: bool = False) -> Iterator[tuple[str, M]]:
     """Validate rows; yield (place, record).
+
+    Args:
+        rows: places and rows.
+        model: the record.
+        cells: whether the rows are those of a table, so that a cell may hold a list as text.
 
     Raises:
         RecordError: a row does not fit; says place, field, value, and the nearest field for an unknown one.
@@ -270,9 +279,9 @@ def as_records(rows: Iterable[Row], model: type[M]) -> Iterator[tuple[str, M]]:
     tabular = (".csv", ".tsv", ".parquet")
     for place, row in rows:
         name = place.rpartition(":")[0]
-        cells = suffix(Path(name)) in tabular if name else False
+        table = cells or (suffix(Path(name)) in tabular if name else False)
         try:
-            yield place, model.model_validate(_from_cells(row) if cells else row)
+            yield place, model.model_validate(_from_cells(row) if table else row)
         except ValidationError as error:
             raise record_error(place, error, model) from None
 
@@ -290,7 +299,9 @@ def record_error(
     faults = error.errors(include_url=False)
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     path = tuple(fault["loc"])
-    field = ".".join(str(part) for part in path)
+    own = fault.get("ctx", {}).get("error")
+    path += tuple(getattr(own, "path", ()))
+    field = ".".join(str(part) for part in path if not (isinstance(part, str) and part in _UNION_ARMS))
     line = line_of(path)
     where = place if line is None else f"{place}:{line}"
     shown = _shown(fault.get("input"))
@@ -299,13 +310,38 @@ def record_error(
         return RecordError(where, f"unknown field '{field}'{nearest(str(path[-1]), known)}")
     if fault["type"] == "missing":
         return RecordError(where, f"field '{field}' is missing", "add it")
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = _PLAIN.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
+    if own is not None and (getattr(own, "path", None) or isinstance(fault.get("input"), dict)):
+        return RecordError(where, message)
     return RecordError(where, f"field '{field}': {message}, got {shown}" if field else f"{message}")
 
 
+_UNION_ARMS = {"str", "int", "float", "bool"}
+"""What pydantic adds to the path of a field that may hold several types."""
+
+_PLAIN = {
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping of fields",
+    "model_type": "must be a mapping of fields",
+    "model_attributes_type": "must be a mapping of fields",
+    "string_type": "must be text (in YAML: quote it)",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "has a character that is not allowed here",
+}
+"""What pydantic says, in words for people."""
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -438,8 +474,13 @@ def yaml_record(text: str, name: str, model: type[M]) -> M:
 @contextmanager
 def replacing(path: Path, *, packed: bool | None = None) -> Iterator[IO[str]]:
     """Write a text file whole or not at all: a new file takes the old one's place at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
     os.close(handle)
     pack = path.name.lower().endswith(".gz") if packed is None else packed
     try:

@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from flask_eval.errors import masked
 
 Number = int | float
 Value = int | float | str
@@ -63,6 +66,31 @@ def _visible(value: str) -> str:
     return value
 
 
+_SECRET_NAMES = re.compile(r"key|token|secret|password|authorization|headers|credential", re.IGNORECASE)
+
+
+def _no_keys(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings are written down with the run: none may hold a key."""
+    for name, value in settings.items():
+        if _SECRET_NAMES.search(name) and name not in ("max_tokens", "max_completion_tokens"):
+            raise ValueError(f"'{name}' may hold a key, and settings are written down; keys come from the environment")
+        if masked(json.dumps(value, default=str)) != json.dumps(value, default=str):
+            raise ValueError(f"the value of '{name}' looks like a key; keys come from the environment (api_key_env)")
+    return settings
+
+
+def _plain_url(url: str | None) -> str | None:
+    """A base URL without login, query and fragment, for it is written down with the run."""
+    if url is None:
+        return None
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a URL such as http://127.0.0.1:8000/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no login, query or fragment: it is written down; name the key by api_key_env")
+    return url.strip().rstrip("/")
+
+
 Id = Annotated[str, BeforeValidator(_identifier), AfterValidator(_visible)]
 Slug = Annotated[str, BeforeValidator(lambda v: slug(v) if isinstance(v, str) else v), Field(pattern=r"^[a-z0-9_]+$")]
 
@@ -71,6 +99,14 @@ class Record(BaseModel):
     """A frozen record that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FaultError(ValueError):
+    """A fault at a known place within a record: `path` leads to it, so that its line can be told."""
+
+    def __init__(self, message: str, *path: str | int) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class Scale(Record):
@@ -164,11 +200,14 @@ class RubricSet(Record):
     @model_validator(mode="after")
     def _levels_fit_the_scale(self) -> RubricSet:
         seen: set[str] = set()
-        for skill in self.skills:
+        for place, skill in enumerate(self.skills):
             if skill.name in seen:
-                raise ValueError(f"skill '{skill.name}' stands twice")
+                raise FaultError(f"skill '{skill.name}' stands twice", "skills", place)
             seen.add(skill.name)
-            check_levels(skill, self.scale)
+            try:
+                check_levels(skill, self.scale)
+            except FaultError as error:
+                raise FaultError(str(error), "skills", place, *error.path) from None
         return self
 
     def find(self, name: str) -> Skill | None:
@@ -182,16 +221,17 @@ class RubricSet(Record):
 
 
 def check_levels(skill: Skill, scale: Scale) -> None:
-    """Raise ValueError where a level is off the scale, or an end of the scale has no text."""
+    """Raise FaultError where a level is off the scale, or an end of the scale has no text."""
     found = {scale.find(_as_value(key, scale)): key for key in skill.levels}
     if None in found:
-        raise ValueError(f"skill '{skill.name}': level {found[None]!r} is not on the scale {describe(scale)}")
+        key = found[None]
+        raise FaultError(f"skill '{skill.name}': level {key!r} is not on the scale {describe(scale)}", "levels", key)  # type: ignore[arg-type]
     needed = scale.values if scale.labels else (scale.values[0], scale.values[-1])
     for value in needed:
         if value not in found:
-            raise ValueError(f"skill '{skill.name}': level {value!r} has no text")
+            raise FaultError(f"skill '{skill.name}': level {value!r} has no text", "levels")
     if len(found) != len(skill.levels):
-        raise ValueError(f"skill '{skill.name}': a level stands twice")
+        raise FaultError(f"skill '{skill.name}': a level stands twice", "levels")
 
 
 def _as_value(key: Value, scale: Scale) -> Value:
@@ -301,12 +341,16 @@ class Price(Record):
 class JudgeCard(Record):
     """A model acting as rater (YAML, `judges/`)."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
     name: str = Field(pattern=r"^[^\x00-\x1f\s][^\x00-\x1f]*$", description="The rater's name in every table.")
     adapter: Literal["openai", "anthropic", "litellm", "replay", "metric"] = Field(
         description="How the model is reached."
     )
     model: str = Field(description="The provider's name of the model (replay: a file; metric: its name).")
-    base_url: str | None = Field(None, description="Another server that speaks the adapter's API.")
+    base_url: Annotated[str | None, AfterValidator(_plain_url)] = Field(
+        None, description="Another server that speaks the adapter's API; without login or query."
+    )
     api_key_env: str | None = Field(
         None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="The environment variable that holds the key."
     )
@@ -314,7 +358,9 @@ class JudgeCard(Record):
     without: tuple[Literal["reference", "rationale", "rubric"], ...] = Field(
         (), description="What the prompt leaves out: FLASK's ablations."
     )
-    settings: dict[str, Any] = Field({}, description="Settings sent with each request: temperature, max_tokens ...")
+    settings: Annotated[dict[str, Any], AfterValidator(_no_keys)] = Field(
+        {}, description="Settings sent with each request: temperature, max_tokens ...; no key."
+    )
     limits: Limits = Field(Limits(), description="What the provider lets through.")
     price: Price | None = Field(None, description="US dollars per million tokens; unknown where left out.")
 

@@ -319,8 +319,8 @@ class TestBothAlike:
         home = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}[speaks]
         identity = open_adapter(card(speaks), concurrency=1, sends=False).identity(request())
         assert json.loads(identity) == [speaks, home, "m"]
-        with_login = card(speaks, base_url="http://me:secret@127.0.0.1:8000/v1/")
-        identity = open_adapter(with_login, concurrency=1).identity(request())
+        local = card(speaks, base_url="http://127.0.0.1:8000/v1/")
+        identity = open_adapter(local, concurrency=1).identity(request())
         assert json.loads(identity) == [speaks, "http://127.0.0.1:8000/v1", "m"]
 
     @both
@@ -515,9 +515,23 @@ class TestKeys:
 
 
 class TestOpening:
-    def test_a_base_url_without_a_scheme_is_refused(self):
-        with pytest.raises(UserError, match="http://"):
-            open_adapter(card(base_url="localhost:8000/v1"), concurrency=1)
+    @pytest.mark.parametrize(
+        "url", ["localhost:8000/v1", "ftp://x", "http://me:hunter2secret@x/v1", "http://x/v1?api_key=hunter2secret"]
+    )
+    def test_a_base_url_that_is_none_or_holds_a_key_is_refused(self, url):
+        with pytest.raises(ValueError, match=r"http://|no login") as caught:
+            card(base_url=url)
+        assert "hunter2secret" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["api_key", "Authorization", "extra_headers", "x-api-token"])
+    def test_settings_that_may_hold_a_key_are_refused(self, name):
+        with pytest.raises(ValueError, match="may hold a key"):
+            card(settings={name: "hunter2secret"})
+
+    def test_a_value_that_looks_like_a_key_is_refused_unseen(self):
+        with pytest.raises(ValueError, match="looks like a key") as caught:
+            card(settings={"user": KEY})
+        assert KEY not in str(caught.value)
 
     def test_a_metric_has_no_adapter(self):
         with pytest.raises(UserError, match="metric"):

@@ -332,7 +332,7 @@ def test_check_tells_what_each_file_holds(run, study, baseline, tmp_path):
     assert code == 0, err
     for part in (
         "6 instances",
-        "12 responses by alpha, beta",
+        "12 responses (or recorded completions) by alpha, beta",
         "24 ratings",
         "recorded completions",
         "slice 'hard', 1 ids",

@@ -89,7 +89,7 @@ def test_the_interval_of_the_ceiling_covers():
         ]
     )
     hits = []
-    for seed in range(250):
+    for seed in range(150):
         low, high = row_of(ceilings(long_table(study(1000 + seed, n=50))), human="mean", skill="s").intervals["pearson"]
         hits.append(low <= truth <= high)
     assert 0.9 <= np.mean(hits) <= 0.985

@@ -56,6 +56,32 @@ class ReplayAdapter:
         rest = tuple(skill for skill in cell.skills if skill not in found)
         return (*((skill,) for skill in cell.skills if skill in found), *([rest] if rest else []))
 
+    def strays(self, cells: Iterable[Cell]) -> list[str]:
+        """What the file and the cells do not have in common, in words."""
+        planned = {_coordinates(cell): set(cell.skills) for cell in cells}
+        unused = [
+            (where, skill)
+            for where, texts in self._texts.items()
+            for skill in texts
+            if where not in planned or (skill and skill not in planned[where])
+        ]
+        missing = [where for where in planned if where not in self._texts]
+        total = sum(len(texts) for texts in self._texts.values())
+        notes = []
+        if unused:
+            (instance, model, *_), skill = unused[0]
+            first = f"instance '{instance}', model '{model}'" + (f", skill '{skill}'" if skill else "")
+            notes.append(
+                f"{len(unused):,} of {total:,} completions in {self._path} match no planned cell (the first: {first})"
+            )
+        if missing:
+            instance, model, *_ = missing[0]
+            notes.append(
+                f"{len(missing):,} of {len(planned):,} cells have no completion in {self._path} "
+                f"(the first: instance '{instance}', model '{model}')"
+            )
+        return notes
+
     def identity(self, request: Request) -> str:
         """The cell's coordinates and what is recorded for them."""
         cell = request.cell

@@ -118,6 +118,6 @@ def _positions(known: Iterable[str], *columns: pd.Series[Any]) -> Ints:
 
 
 def _numbers(score: pd.Series[Any]) -> Floats:
-    if score.dtype == object:
+    if not pd.api.types.is_numeric_dtype(score):
         return np.array([v if isinstance(v, float) else np.nan for v in score], np.float64)
     return score.to_numpy(np.float64)

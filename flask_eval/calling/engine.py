@@ -58,6 +58,8 @@ class Tally:
     cost_usd: float = 0.0
     reserved_usd: float = 0.0
     started: float = field(default_factory=time.monotonic)
+    last_error: str = ""
+    """What the last failed call came to; empty where none failed."""
     stopped_by: str = ""
     """Why the work ended early: the budget, the provider or a signal, in words; empty where it did not."""
 
@@ -196,6 +198,7 @@ class Engine:
 
     def _failed(self, job: Job, error: CallError) -> Call:
         self.tally.failed += 1
+        self.tally.last_error = str(error)
         self._streak += 1
         if error.fatal:
             self.stop(f"the provider refuses: {error}")
@@ -224,7 +227,10 @@ class Engine:
         sent = sum(len(content) for _, content in request.messages) / 3
         dearest = cost(self.price, sent, 0, float(settings.get("max_tokens", 1024))) or 0.0
         if self.tally.cost_usd + self.tally.reserved_usd + dearest > self.budget:
-            self.stop(f"the budget of {self.budget:g} USD is used up ({self.tally.cost_usd:.4f} USD spent)")
+            self.stop(
+                f"the budget of {self.budget:g} USD does not reach for another call: {self.tally.cost_usd:.4f} USD are spent, "
+                f"and a call may cost {dearest:.4f} USD; raise --budget, or lower max_tokens in the judge card"
+            )
             return None
         self.tally.reserved_usd += dearest
         return dearest

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
 import click
 
-from flask_eval.errors import FlaskEvalError, StoppedError, UserError, nearest
+from flask_eval.errors import FlaskEvalError, StoppedError, UserError, masked, nearest
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff]")
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Take the tour on shipped sample data: no key, no network."),
@@ -86,12 +91,19 @@ def main(args: list[str] | None = None) -> None:
     sys.exit(_run(args))
 
 
-def _run(args: list[str] | None) -> int:  # noqa: PLR0911 (one return a kind of error)
+def _run(args: list[str] | None) -> int:  # noqa: C901, PLR0911 (one return a kind of error)
     _log_to_stderr()
     try:
+        if (sys.argv[1:] if args is None else args) == []:
+            args = ["--help"]
         result: Any = cli.main(args=args, prog_name="flask-eval", standalone_mode=False)
     except click.exceptions.Exit as leave:
         return leave.exit_code
+    except SystemExit:  # click's answer to a pipe that was closed by its reader
+        return 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return 2
     except click.Abort:
         return _fail("stopped; the same command goes on", 3)
     except click.ClickException as error:
@@ -106,12 +118,17 @@ def _run(args: list[str] | None) -> int:  # noqa: PLR0911 (one return a kind of 
         sys.stderr.close()
         return 0
     except OSError as error:
-        return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 3)
+        mendable = error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENOENT, errno.EEXIST, errno.EROFS)
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", 2 if mendable else 3)
+    except Exception:  # noqa: BLE001 (a fault of ours: its traceback is what we need to mend it)
+        traceback.print_exc()
+        return _fail("this is a fault of flask-eval; please report it with the lines above", 70)
     return result if isinstance(result, int) else 0
 
 
 def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = _UNSEEN.sub(lambda found: f"<U+{ord(found.group()):04X}>", masked(" ".join(message.split())))
     click.echo(f"flask-eval: {line}", err=True)
     return code
 

@@ -35,6 +35,8 @@ def check_command(files: tuple[str, ...], rubrics: str) -> int:
 
 
 def _check(name: str, rubrics: str) -> str:
+    if name == "-":
+        return _standard_input(rubrics)
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         return _yaml(path)
@@ -47,9 +49,24 @@ def _check(name: str, rubrics: str) -> str:
     return _table(name, rubrics)
 
 
+def _standard_input(rubrics: str) -> str:
+    """Standard input can be read once, and a check reads twice: by way of a file."""
+    import sys
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "standard-input.jsonl"
+        copy.write_text(sys.stdin.read(), encoding="utf-8")
+        try:
+            return _table(str(copy), rubrics)
+        except UserError as error:
+            raise UserError(str(error).replace(str(copy), "standard input")) from None
+
+
 def _yaml(path: Path) -> str:
     from flask_eval import content
     from flask_eval.errors import NotFoundError
+    from flask_eval.prompting import open_prompt
     from flask_eval.records import load_yaml, yaml_record
     from flask_eval.schema import JudgeCard, RubricSet, Slice, Taxonomy, describe
 
@@ -62,7 +79,9 @@ def _yaml(path: Path) -> str:
         rubrics = yaml_record(text, str(path), RubricSet)
         return f"rubric set '{rubrics.name}', {len(rubrics.skills)} skills, scale {describe(rubrics.scale)}, ok"
     if keys & {"adapter", "model", "prompt"}:
-        card = yaml_record(text, str(path), JudgeCard)
+        yaml_record(text, str(path), JudgeCard)
+        card = content.load_judge(str(path) if path.parent != Path() else f"./{path}")
+        open_prompt(card, content.load_rubrics("flask"))
         return f"judge card '{card.name}', {card.adapter} {card.model}, ok"
     if keys & {"domains", "difficulties"}:
         taxonomy = yaml_record(text, str(path), Taxonomy)
@@ -85,13 +104,14 @@ def _prompt(name: str, rubrics: str) -> str:
 def _table(name: str, rubrics: str) -> str:
     from flask_eval.records import read_rows
 
-    _, first = next(iter(read_rows(name)))
-    has = set(first)
+    has: set[str] = set()
+    for _, row in read_rows(name):
+        has |= set(row)
     if {"rater", "skill"} <= has:
         from flask_eval.ratings import read_ratings
 
         return f"{len(read_ratings(name).ratings):,} ratings, ok"
-    if "instance" in has and "skill" in has:
+    if "instance" in has and has & {"skill", "response_sample"}:
         from flask_eval.adapters.replay import open_replay
 
         open_replay(name)
@@ -101,21 +121,33 @@ def _table(name: str, rubrics: str) -> str:
 
         found = read_responses(name)
         models = dict.fromkeys(r.model for r in found)
-        return f"{len(found):,} responses by {', '.join(list(models)[:5])}{' ...' if len(models) > 5 else ''}, ok"
+        named = f"{', '.join(list(models)[:5])}{' ...' if len(models) > 5 else ''}"
+        return f"{len(found):,} responses (or recorded completions) by {named}, ok"
     return _instances(name, rubrics)
 
 
 def _instances(name: str, rubrics: str) -> str:
-    from flask_eval.content import check_skills, load_rubrics
+    from flask_eval.content import check_skills, load_rubrics, load_taxonomy
     from flask_eval.judging import read_instances
+    from flask_eval.prompting import check_rubrics
 
-    found = read_instances(name)
-    rubric_set = load_rubrics(rubrics)
+    places: dict[str, str] = {}
+    found = read_instances(name, places=places)
+    rubric_set, taxonomy = load_rubrics(rubrics), load_taxonomy()
+    domains = {d.name for d in taxonomy.domains}
+    levels = {d.level for d in taxonomy.difficulties}
+    strange: dict[str, str] = {}
     for instance in found:
+        place = places[instance.id]
         own = {s.name for s in instance.rubrics}
-        check_skills(
-            [s for s in instance.annotation.skills if s not in own], rubric_set, f"{name}, instance '{instance.id}'"
-        )
+        named = [*instance.annotation.skills, *(i.skill for i in instance.checklist)]
+        check_rubrics(instance, rubric_set, place)
+        check_skills([s for s in named if s not in own], rubric_set, place)
+        strange |= {f"domain '{d}'": place for d in instance.annotation.domains if d not in domains}
+        level = instance.annotation.difficulty
+        strange |= {f"difficulty {level}": place} if level is not None and level not in levels else {}
+    for what, place in list(strange.items())[:5]:
+        say(f"note: {place}: {what} is not in the shipped taxonomy")
     bare = sum(not i.annotation.skills for i in found)
     said: dict[str, Any] = {"without skills": bare, "without a reference": sum(not i.reference for i in found)}
     notes = "".join(f", {n} {what}" for what, n in said.items() if n)

@@ -84,8 +84,15 @@ def outcomes_line(ratings: Mapping[str, int]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent; a dash where there is none. Rounded down, so that only all is 100%."""
-    return "-" if share is None else f"{int(share * 1000) / 10:.1f}%"
+    """A share in percent, as tables and pages show it."""
+    from flask_eval.analysis.text import percent as shown
+
+    return shown(share)
+
+
+def dollars(amount: float) -> str:
+    """US dollars; small amounts with the digits that matter."""
+    return f"{amount:.2f} USD" if amount >= 1 or amount == 0 else f"{amount:.2g} USD"
 
 
 def without_line(without: Mapping[str, int]) -> str:

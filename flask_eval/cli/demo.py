@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
 from flask_eval.cli.common import json_option, outcomes_line, percent, say, write_json
@@ -21,9 +23,9 @@ def demo_command(directory: str, json_file: str | None) -> int:
     found = demo(directory, say)
     for name, result in found.results.items():
         say(f"   {name}: {outcomes_line(result['ratings'])}; coverage {percent(result['coverage'])}")
-    click.echo(found.table, nl=False)
+    click.echo(found.table, nl=False, err=json_file == "-")
     write_json(json_file, {"directory": directory, "report": str(found.report), "runs": found.results})
-    hard, run = found.data / "hard.txt", found.run
+    hard, run = quote(str(found.data / "hard.txt")), quote(str(found.run))
     say(f"The page: {found.report.absolute().as_uri()}")
     say("Next:")
     say(f"  flask-eval slice {run} --by domain --slice {hard}")

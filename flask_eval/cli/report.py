@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from flask_eval.cli.common import say
+from flask_eval.cli.agree import labelled_of
+from flask_eval.cli.common import load_certificate, say
 from flask_eval.cli.sources import open_sources, source_options
 
 
@@ -19,21 +20,33 @@ from flask_eval.cli.sources import open_sources, source_options
 )
 @click.option("--title", help="The page's title.")
 @click.option("--json", "json_file", metavar="FILE", help="Write the same numbers as JSON.")
+@click.option("--certificate", metavar="F", help="Mark each skill as certified, tentative or uncertified by this file.")
+@click.option("--no-study", is_flag=True, help="Leave out the agreement study where there are people and judges.")
+@click.option(
+    "--labelled",
+    metavar="random|FILE",
+    help="How the instances that people rated were chosen: random, or a CSV of instance,probability.",
+)
 def report_command(out: str, parts: tuple[str, ...], title: str | None, json_file: str | None, **options: Any) -> int:
     """Write one page that needs no network and no script: the answer in words, coverage and outcomes, radars, tables.
 
-    SOURCES are runs and ratings files; several are put together, each rater stands by itself.
+    SOURCES are runs and ratings files; several are put together, each rater stands by itself. With people and judges (or
+    metrics) among them, the page shows how they agree, as `flask-eval agree` does.
 
     \b
-    Example:
+    Examples:
       flask-eval report runs/a --slice flask/hard.txt -o report.html
+      flask-eval report runs/a people.csv --certificate judge.json -o report.html
     """  # noqa: D301
     from flask_eval.content import load_slice
     from flask_eval.reporting import report
 
+    certificate = load_certificate(options["certificate"])
     table = open_sources(options)
+    studies = [] if options["no_study"] else _studies(table, options)
     path = report(
         table,
+        *studies,
         path=out,
         title=title,
         slices=[load_slice(part) for part in parts],
@@ -41,7 +54,20 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
         confidence=options["confidence"],
         resamples=options["resamples"],
         seed=options["seed"],
+        certificate=certificate,
     )
     size = Path(path).stat().st_size / 1000
     say(f"{path} ({size:.0f} kB): one file, opens from disk")
     return 0
+
+
+def _studies(table: Any, options: dict[str, Any]) -> list[Any]:
+    """The agreement study, where there is somebody to hold against people."""
+    kinds = set(table.raters.values())
+    if "human" not in kinds or kinds == {"human"}:
+        return []
+    from flask_eval.analysis.agreeing import agree
+
+    labelled = labelled_of(options["labelled"])
+    settings = {name: options[name] for name in ("confidence", "resamples", "seed")}
+    return [agree(table, labelled=labelled, **settings)]

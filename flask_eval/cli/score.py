@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from flask_eval.cli.common import (
+    dollars,
     json_option,
     load_certificate,
     names_of,
@@ -119,7 +120,9 @@ def _dry_run(plan: Any, options: dict[str, Any]) -> int:
     if usd["sync"] is None:
         say(f"cost: unknown; {found['undefined']['cost_usd']}")
     else:
-        say(f"cost: {usd['sync']:.2f} USD; {usd['cached']:.2f} with prompt caching; {usd['batch']:.2f} in a batch")
+        say(
+            f"cost: {dollars(usd['sync'])}; {dollars(usd['cached'])} with prompt caching; {dollars(usd['batch'])} in a batch"
+        )
     return 0
 
 
@@ -144,7 +147,7 @@ def _score(plan: Any, options: dict[str, Any]) -> int:
     if certificate is not None:
         result["certificate"] = _marks(certificate, plan)
     write_json(options["json_file"], result)
-    _tell(result)
+    _tell(result, plan.notes)
     if done.stopped_by:
         say(f"stopped: {done.stopped_by}; {result['cells']['left']:,} cells are left, the same command goes on")
         return 3
@@ -191,7 +194,7 @@ def _words(progress: Any) -> str:
     return ", ".join(parts)
 
 
-def _tell(result: dict[str, Any]) -> None:
+def _tell(result: dict[str, Any], plan_notes: tuple[str, ...]) -> None:
     cells, calls = result["cells"], result["calls"]
     if not calls["sent"] and result["nothing_to_do"]:
         say("nothing to do: the run holds every cell already")
@@ -202,11 +205,16 @@ def _tell(result: dict[str, Any]) -> None:
         say(without_line(without))
     if calls["sent"]:
         tokens = result["tokens"]
-        cost = "unknown cost" if result["cost_usd"] is None else f"{result['cost_usd']:.4f} USD"
+        cost = "unknown cost" if result["cost_usd"] is None else dollars(result["cost_usd"])
         say(
             f"{calls['answered']:,} calls answered, {calls['failed']:,} failed ({calls['sent']:,} sent); "
             f"{tokens['input']:,} + {tokens['output']:,} tokens, {cost}; {result['seconds']:.1f} s"
         )
+    for note in result["notes"][len(plan_notes) :]:
+        say(f"note: {note}")
+    if result["ratings"].get("failed"):
+        why = f" (the last: {result['last_error']})" if result.get("last_error") else ""
+        say(f"{result['ratings']['failed']:,} ratings failed{why}; the same command asks them again")
     if result.get("unknown_properties"):
         say(f"{result['unknown_properties']} properties that nobody asked for were ignored")
     if result.get("note"):

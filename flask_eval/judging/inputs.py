@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     M = TypeVar("M", bound=BaseModel)
 
 
-def read_instances(source: Any, *, mapping: Mapping[str, str] | None = None) -> list[Instance]:
+def read_instances(
+    source: Any, *, mapping: Mapping[str, str] | None = None, places: dict[str, str] | None = None
+) -> list[Instance]:
     """Read instances.
 
     Args:
-        source: a file, a folder, `-`, `hf:ORG/NAME[:CONFIG][:SPLIT]`, a DataFrame, or records.
+        source: a file, a folder, `-`, `hf:ORG/NAME[:CONFIG][:SPLIT]`, a DataFrame, records, or a list of dicts.
         mapping: field: column, for tables whose columns have other names.
+        places: filled with the place (`file:line`) of each id, where given.
 
     Raises:
         UserError: nothing there, a row that does not fit, or an id that stands twice.
     """
     found: dict[str, Instance] = {}
-    places: dict[str, str] = {}
+    places = {} if places is None else places
     for place, instance in _records(source, Instance, mapping):
         if instance.id in found:
             raise RecordError(
@@ -65,9 +68,13 @@ def _records(source: Any, model: type[M], mapping: Mapping[str, str] | None) -> 
         yield from as_records(_rows(str(source), mapping, model), model)
     elif hasattr(source, "to_dict") and hasattr(source, "columns"):
         rows = ((f"row {n}", nested(_present(row))) for n, row in enumerate(source.to_dict("records")))
-        yield from as_records(hub.apply_mapping(rows, mapping, fields=model.model_fields) if mapping else rows, model)
+        mapped = hub.apply_mapping(rows, mapping, fields=model.model_fields) if mapping else rows
+        yield from as_records(mapped, model, cells=True)
     else:
         for number, record in enumerate(source):
+            if isinstance(record, dict):
+                yield from as_records([(f"item {number}", record)], model)
+                continue
             if not isinstance(record, model):
                 raise UserError(f"item {number} is {type(record).__name__}, not {model.__name__}")
             yield f"item {number}", record

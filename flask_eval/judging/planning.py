@@ -28,6 +28,7 @@ from flask_eval.schema import (
     Scale,
     Slice,
     canonical,
+    describe,
     digest,
     is_empty,
 )
@@ -36,7 +37,7 @@ RATIONALE_TOKENS = 90
 """Output tokens that a plan expects of one rationale with its score: an assumption, told with the plan."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Cells to judge, and how; made by `plan`.
 
@@ -63,6 +64,13 @@ class Plan:
     empty: str = "missing"
     seed: int = 0
 
+    def __repr__(self) -> str:
+        """A line, whatever the texts' size."""
+        models = len({cell.model for cell in self.cells})
+        return (
+            f"Plan(judge={self.card.name!r}, cells={len(self.cells)}, models={models}, rubrics={self.rubrics.name!r})"
+        )
+
     @property
     def scale(self) -> Scale:
         """The scale on which the rater scores."""
@@ -73,7 +81,10 @@ class Plan:
 
     def config(self) -> dict[str, Any]:
         """What tells one configuration of a rater from another; price, limits and name left out."""
-        card = self.card.model_dump(mode="json", exclude={"name", "price", "limits", "api_key_env"})
+        hidden = {"name", "price", "limits", "api_key_env", "prompt"}
+        if self.card.adapter == "replay":
+            hidden |= {"model"}  # a path; each completion's text is part of its own call's key
+        card = self.card.model_dump(mode="json", exclude=hidden)
         found: dict[str, Any] = {"card": card, "scale": self.scale.model_dump(mode="json", exclude_defaults=True)}
         if self.card.adapter == "metric":
             return found
@@ -203,15 +214,20 @@ def plan(
     if card.adapter == "metric":
         find_metric(card.model)
     found = open_prompt(card, rubric_set)
-    checked = read_instances(instances, mapping=mapping) if not _are_records(instances, Instance) else list(instances)
+    if instances == "-" and "-" in (responses if isinstance(responses, (list, tuple)) else [responses]):
+        raise UserError("standard input can be the instances or the responses, not both")
+    places: dict[str, str] = {}
+    checked = read_instances(instances, mapping=mapping, places=places)
     chosen = _chosen(checked, part)
-    several = isinstance(responses, (list, tuple)) and not _are_records(responses, Response)
+    several = isinstance(responses, (list, tuple)) and not _are_records(responses, (Response, dict))
     answers = read_responses(*responses, mapping=mapping) if several else read_responses(responses, mapping=mapping)
     wanted = check_skills(list(skills), rubric_set, "--skills") if skills else None
-    _check_instances(chosen, rubric_set, strict=card.adapter != "metric")
+    notes = _check_instances(chosen, rubric_set, places, card, annotated=wanted is None)
+    if card.adapter == "metric" and samples > 1:
+        raise UserError("--samples: a metric gives the same score each time; leave it out")
     known = {i.id for i in checked}
-    cells, notes = _cells(chosen, answers, card, found, wanted, samples)
-    notes = [*_unknown(answers, known), *notes]
+    cells, more = _cells(chosen, answers, card, found, wanted, samples)
+    notes = [*_unknown(answers, known), *notes, *more, *_other_scale(found, rubric_set)]
     kept = cells if limit is None else cells[:limit]
     needed = {(c.instance, c.model, c.response_sample) for c in kept}
     return Plan(
@@ -229,7 +245,7 @@ def plan(
     )
 
 
-def _are_records(source: Any, model: type) -> bool:
+def _are_records(source: Any, model: tuple[type, ...]) -> bool:
     return isinstance(source, (list, tuple)) and all(isinstance(item, model) for item in source)
 
 
@@ -259,14 +275,36 @@ def _chosen(instances: list[Instance], part: str | Slice | None) -> list[Instanc
     return chosen
 
 
-def _check_instances(instances: list[Instance], rubrics: RubricSet, *, strict: bool) -> None:
+def _check_instances(
+    instances: list[Instance], rubrics: RubricSet, places: dict[str, str], card: JudgeCard, *, annotated: bool
+) -> list[str]:
+    """Check skills and rubrics of the instances; for a metric, which needs no rubric, unknown skills are only told."""
+    strange: dict[str, str] = {}
     for instance in instances:
-        place = f"instance '{instance.id}'"
+        place = places.get(instance.id, f"instance '{instance.id}'")
         own = {s.name for s in instance.rubrics}
-        if strict:
-            check_rubrics(instance, rubrics, place)
-            check_skills([s for s in instance.annotation.skills if s not in own], rubrics, place)
-            check_skills([i.skill for i in instance.checklist if i.skill not in own], rubrics, place)
+        named = [*(instance.annotation.skills if annotated else ()), *(i.skill for i in instance.checklist)]
+        foreign = [name for name in named if name not in own]
+        if card.adapter == "metric":
+            strange |= {name: place for name in foreign if rubrics.find(name) is None}
+            continue
+        check_rubrics(instance, rubrics, place)
+        check_skills(foreign, rubrics, place)
+    if not strange or len(strange) == len({s for i in instances for s in i.annotation.skills}):
+        return []
+    name, place = next(iter(strange.items()))
+    near = nearest(name, [s.name for s in rubrics.skills])
+    return [f"{len(strange)} skills are not in rubric set '{rubrics.name}' (the first: '{name}' at {place}{near})"]
+
+
+def _other_scale(prompt: Prompt, rubrics: RubricSet) -> list[str]:
+    """A prompt that brings its own rubric may rate on another scale than the user's."""
+    if prompt.rubrics.scale == rubrics.scale:
+        return []
+    theirs, ours = describe(prompt.rubrics.scale), describe(rubrics.scale)
+    return [
+        f"prompt '{prompt.name}' rates by rubric set '{prompt.rubrics.name}', scale {theirs}; '{rubrics.name}' has {ours}"
+    ]
 
 
 def _cells(
@@ -332,6 +370,11 @@ def same(held: dict[str, Any], config: dict[str, Any]) -> str:
             continue
         if isinstance(before, dict) and isinstance(now, dict):
             keys = sorted(k for k in {*before, *now} if canonical(before.get(k)) != canonical(now.get(k)))
-            return f"{name} ({', '.join(keys)})"
-        return f"{name} ({before!r}, now {now!r})"
+            return f"{name}: {'; '.join(_change(k, before.get(k), now.get(k)) for k in keys)}"
+        return _change(name, before, now)
     return ""
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    said = [repr(value) if len(repr(value)) < 60 else "..." for value in (before, now)]
+    return f"{name} changed" if "..." in said else f"{name} was {said[0]}, now {said[1]}"

@@ -155,7 +155,8 @@ def _counted(planned: int, judged: int, ratings: int, counts: dict[str, int]) ->
         "cells": {"planned": planned, "judged": judged, "left": planned - judged},
         "ratings": {outcome: counts[outcome] for outcome in OUTCOMES if outcome in counts},
         "ratings_planned": ratings,
-        "coverage": coverage(counts, ratings),
+        "coverage": (share := coverage(counts, ratings)),
+        **({"undefined": {"coverage": "no planned rating applies"}} if share is None else {}),
     }
 
 

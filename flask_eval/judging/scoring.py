@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,7 @@ def score(
             _prepare(plan, ledger, price)
             write_manifest(run, ledger)
             work = _Work(plan, ledger, again, on_progress)
+            notes = () if adapter is None or plan.card.adapter != "replay" else adapter.strays(plan.cells)  # type: ignore[attr-defined]
             if adapter is None:
                 work.rate_by_metric()
             elif work.todo:
@@ -128,7 +129,9 @@ def score(
                     return Engine(plan.card, adapter, ledger, writer, limits)
 
                 work.judge(adapter, engine)
-            return _finish(plan, run, ledger, work, price, time.monotonic() - started)
+            scored = _finish(plan, run, ledger, work, price, time.monotonic() - started)
+            scored.result["notes"] += notes
+            return scored
     finally:
         lock.close()
 
@@ -202,8 +205,10 @@ class _Work:
             for planned in self.todo[start : start + _BATCH]:
                 cell = planned.cell
                 instance = self.plan.instances[cell.instance]
-                ratings = rate(metric, instance, self.plan.response(cell), cell.rater, skills=cell.skills)
-                ratings = [replace(rating, sample=cell.sample) for rating in ratings] if cell.sample else ratings
+                response = self.plan.response(cell)
+                ratings = rate(metric, instance, response, cell.rater, skills=cell.skills)
+                if self.plan.empty == "lowest":
+                    ratings = of_empty(cell, response, self.plan.scale, lowest=True) or ratings
                 steps.append(partial(self.ledger.set_ratings, planned.id, ratings))
                 self.progress.add(ratings)
             self.ledger.transaction(steps)
@@ -324,6 +329,10 @@ def _finish(plan: Plan, run: Run, ledger: Ledger, work: _Work, price: Price | No
     if plan.card.adapter == "metric":
         result["note"] = find_metric(plan.card.model).note
     if price is None:
-        result["undefined"] = {"cost_usd": f"no price is known for '{plan.card.model}'; add `price` to the judge card"}
+        result.setdefault("undefined", {})["cost_usd"] = (
+            f"no price is known for '{plan.card.model}'; add `price` to the judge card"
+        )
+    if tally.last_error:
+        result["last_error"] = tally.last_error
     left = result["cells"]["left"]
     return Scored(run, result, tally.stopped_by if left else "")

@@ -18,13 +18,13 @@ _BAR = re.compile(r"\|")
 MAX_ROW_CHARS = 4_000
 """How far a table's row is read."""
 _NAME_BRIDGE = re.compile(
-    r"(?:[^\S\n]+(?:score|rating|grade|level))?(?P<aside>[^\S\n]*\([^()\n]{0,60}\))?"
-    r"[^\S\n]*(?P<sep>[\"'”]?[^\S\n]*[:=|]+|\]|-+(?:>|(?=\s))|\bis\b[^\S\n]*:?)[^\S\n]*"
-    r"(?:(?:score|rating|grade|verdict)[^\S\n]*(?:[:=-]|\bof\b|\bis\b)?[^\S\n]*)?(?:(?:an?|only)[^\S\n]+)?",
+    r"(?:[^\S\n]++(?:score|rating|grade|level))?(?P<aside>[^\S\n]*+\([^()\n]{0,60}\))?"
+    r"[^\S\n]*+(?P<sep>(?:[\"'”][^\S\n]*+)?[:=|]+|\]|-+(?:>|(?=\s))|\bis\b[^\S\n]*+:?)[^\S\n]*+"
+    r"(?:(?:score|rating|grade|verdict)[^\S\n]*+(?:[:=-]|\bof\b|\bis\b)?[^\S\n]*+)?(?:(?:an?|only)[^\S\n]++)?",
     re.IGNORECASE,
 )
 _NAME_PHRASE = re.compile(
-    rf"(?:[^\S\n]+(?:{VERB.pattern}|{'|'.join(FILLER_WORDS.split())})(?![\w'])){{0,9}}[^\S\n]+", re.IGNORECASE
+    rf"(?:[^\S\n]++(?:{VERB.pattern}|{'|'.join(FILLER_WORDS.split())})(?![\w'])){{0,9}}[^\S\n]++", re.IGNORECASE
 )
 _BEFORE_NAME = re.compile(
     rf"(?<![\w./-])[+-]?{AMOUNT}(?:\s*/\s*\d+|\s+out\s+of\s+\w+)?(?:\s+(?:stars?|points?))?\s+(?:for|on|in|in\s+terms\s+of|regarding)\s+"

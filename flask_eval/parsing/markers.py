@@ -18,23 +18,23 @@ _LABEL_WORD = re.compile(
     re.IGNORECASE,
 )
 _LINE_WORD = re.compile(
-    r"^[^\S\n]*(?:[-•>][^\S\n]*)?(?P<word>evaluation|assessment|judge?ment|result|overall|level|conclusion|total|points)(?=[^\S\n]*[:=|-])",
+    r"^[^\S\n]*+(?:[-•>][^\S\n]*+)?(?P<word>evaluation|assessment|judge?ment|result|overall|level|conclusion|total|points)(?=[^\S\n]*+[:=|-])",
     re.IGNORECASE | re.MULTILINE,
 )
-_ASIDE = r"(?:[^\S\n]*[(\[][^()\[\]\n]{0,60}[)\]])?"
-_SEPARATOR = r"(?:[\"'”]?[^\S\n]*[:=|]+|[:*]?\]|-+(?:>|(?=\s))|\bis\b[^\S\n]*:?|\bwas\b|\bwould\s+be\b)"
+_ASIDE = r"(?:[^\S\n]*+[(\[][^()\[\]\n]{0,60}[)\]])?"
+_SEPARATOR = r"(?:(?:[\"'”][^\S\n]*+)?[:=|]+|[:*]?\]|-+(?:>|(?=\s))|\bis\b[^\S\n]*+:?|\bwas\b|\bwould\s+be\b)"
 _BRIDGE = re.compile(
-    rf"{_ASIDE}(?P<about>[^\S\n]+(?:for|on|in|of|regarding|given|assigned|awarded|i\s+(?:would\s+|will\s+)?(?:give|assign))"
-    rf"(?:[^\S\n]+[^.:;=|,\n\d()]{{1,60}}?)?(?={_ASIDE}\s*{_SEPARATOR}))?{_ASIDE}"
-    r"(?:[^\S\n]+\d+[^\S\n]*-[^\S\n]*\d+(?=[^\S\n]*[:=|]))?"
-    rf"\s*(?P<sep>{_SEPARATOR}|\bof\b|\bat\b)?"
-    r"\s*(?:(?:an?|only|just|the|therefore|thus|hence|clearly|solid|strong|perfect|full)[^\S\n]+){0,2}",
+    rf"{_ASIDE}(?P<about>[^\S\n]++(?:for|on|in|of|regarding|given|assigned|awarded|i\s+(?:would\s+|will\s+)?(?:give|assign))"
+    rf"(?:[^\S\n]++[^.:;=|,\n\d()]{{1,60}}?)?(?={_ASIDE}\s*+{_SEPARATOR}))?{_ASIDE}"
+    r"(?:[^\S\n]++\d+[^\S\n]*+-[^\S\n]*+\d+(?=[^\S\n]*+[:=|]))?"
+    rf"\s*+(?P<sep>{_SEPARATOR}|\bof\b|\bat\b)?"
+    r"\s*+(?:(?:an?|only|just|the|therefore|thus|hence|clearly|solid|strong|perfect|full)[^\S\n]++){0,2}",
     re.IGNORECASE,
 )
 _GLOSS = re.compile(r"[^\W\d][\w' -]{0,30}(?=\()")
 _LEVEL = re.compile(r"\w+\s+\w+(?:\s*:|\s+-).*", re.DOTALL)
 """`Score 5: flawless`, as rubrics say it."""
-_WORD_BEFORE = re.compile(r"([\w']+)[^\S\n]+$")
+_WORD_BEFORE = re.compile(r"([\w']+)[^\S\n]++$")
 _WEIGHTS = dict.fromkeys(words("final ultimate revised updated adjusted corrected"), Rank.FINAL) | dict.fromkeys(
     words("overall total combined aggregate"), Rank.OVERALL
 )

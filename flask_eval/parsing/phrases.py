@@ -12,9 +12,9 @@ from flask_eval.schema import Scale
 
 USUAL_MAXIMA = frozenset({3, 4, 5, 6, 7, 10, 20, 100})
 """Where `N/M` is a score on another scale rather than a fraction."""
-_RESULT = re.compile(r"(?<!\[)\[{1,2}[^\S\n]*result[^\S\n]*\]{1,2}\s*:?\s*\(?", re.IGNORECASE)
+_RESULT = re.compile(r"(?<!\[)\[{1,2}[^\S\n]*+result[^\S\n]*+\]{1,2}\s*:?\s*\(?", re.IGNORECASE)
 _DOUBLE = re.compile(r"\[\[(?=[^\[\]\n]{1,40}\]\])")
-_TAG = re.compile(r"<[^\S\n]*(?P<name>[\w -]{1,60})[^\S\n]*>\s*(?=[^<\n]{1,60}</)")
+_TAG = re.compile(r"<[^\S\n]*+(?P<name>[\w -]{1,60})[^\S\n]*+>\s*(?=[^<\n]{1,60}</)")
 _ABSENT = re.compile(
     r"\b(?:this|the)\s+(?:skill|criterion|aspect|metric|dimension|rubric|question|score|rating|evaluation)\s+"
     r"(?:is\s+(?:not\s+applicable|inapplicable|n/a)|does\s+not\s+apply|doesn't\s+apply)\b",
@@ -51,14 +51,14 @@ _DIRECT = words("scored scores scoring rated deserves deserve merits merit assig
 """Verbs that a score may follow without more words."""
 _NOUNS = words("score rating grade")
 _FILLERS = re.compile(
-    rf"(?:[^\S\n]+(?:{'|'.join(sorted(FILLER_WORDS.split(), key=len, reverse=True))})(?![\w'])){{0,9}}[^\S\n]*:?[^\S\n]*",
+    rf"(?:[^\S\n]++(?:{'|'.join(sorted(FILLER_WORDS.split(), key=len, reverse=True))})(?![\w'])){{0,9}}[^\S\n]*+:?[^\S\n]*+",
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(rf"{AMOUNT}\s*(?:or|to|and|-+)\s*\Z", re.IGNORECASE)
 _VISIBLE = re.compile(r"\w")
 _RATIO = re.compile(rf"(?<![\w./+-])[+-]?{AMOUNT}(?=\s*/\s*\d|\s+out\s+of\b)", re.IGNORECASE)
 _STARS = re.compile(
-    rf"(?<![\w./-]){AMOUNT}(?:\s+and\s+a\s+half)?[\s-]stars?\b(?=\s*\Z|[^\S\n]*[^\w\s]|\s*\n|\s+(?:rating|score|response|answer|summary|for|because|since|as|out)\b)|[★⭐][★⭐☆\ufe0f\s]*",
+    rf"(?<![\w./-]){AMOUNT}(?:\s+and\s+a\s+half)?[\s-]stars?\b(?=\s*\Z|[^\S\n]*+[^\w\s]|\s*\n|\s+(?:rating|score|response|answer|summary|for|because|since|as|out)\b)|[★⭐][★⭐☆\ufe0f\s]*",
     re.IGNORECASE,
 )
 

@@ -24,9 +24,9 @@ _INSIDE_A_SKILL = words(
 )
 _NOT_A_NAME = _INSIDE_A_SKILL | {"overall", "final", "response", "total", "option", "judgment", "judgement", "result"}
 _HEADING = re.compile(
-    r"^[^\S\n]*(?:#{1,6}[^\S\n]+(?P<hash>[^\n]{1,80})|\*\*(?P<bold>[^*\n]{1,60})\*\*:?|"
+    r"^[^\S\n]*+(?:#{1,6}[^\S\n]+(?P<hash>[^\n]{1,80})|\*\*(?P<bold>[^*\n]{1,60})\*\*:?|"
     r"\d+[.)][^\S\n]+\**(?P<item>[A-Z][\w &/-]{1,40})\**:?|(?P<colon>[A-Z][\w &/-]{2,30}):|"
-    r"[^\w\n]*(?:[Ss]kill|[Cc]riterion|[Aa]spect|[Dd]imension|[Mm]etric|[Cc]ategory)[^\S\n]*\d{0,3}[^\S\n]*[:.][^\S\n]*(?P<named>\w[^\n]{0,60}?))[^\S\n]*$",
+    r"[^\w\n]*+(?:[Ss]kill|[Cc]riterion|[Aa]spect|[Dd]imension|[Mm]etric|[Cc]ategory)[^\S\n]*\d{0,3}[^\S\n]*[:.][^\S\n]*(?P<named>\w[^\n]{0,60}?))[^\S\n]*$",
     re.MULTILINE,
 )
 _AT_LINE_START = re.compile(

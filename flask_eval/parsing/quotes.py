@@ -50,7 +50,7 @@ _BREAK = re.compile(r"[.!?](?=\s)|\n\s*\n")
 _COMMA = re.compile(r"[,;:()]|[.!?](?=\s)|\n")
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n|;")
 _CLAUSE = re.compile(
-    r"[,:()\[\]\"|]|\s-+\s|\b(?:and|but|so|thus|hence|therefore|resulting|yet|because|since|while|whereas|though|although|"
+    r"\bscale\s+(?:of|from)\s+\w+\s*(?:to|-+)\s*\w+|\d+\s*-\s*(?:\d+|point)\s+scale|[,:()\[\]\"|]|\s-+\s|\b(?:and|but|so|thus|hence|therefore|resulting|yet|because|since|while|whereas|though|although|"
     r"which|making|leading|earning|giving|scoring|receiving|getting|deserving|warranting|meriting|with|i|i'd|i'll|we|my)\b",
     re.IGNORECASE,
 )
@@ -144,7 +144,7 @@ def is_told(text: str, start: int) -> bool:
 
 def is_meant(text: str, start: int, end: int) -> bool:
     """Whether a score named in a sentence is given, not denied, required, hoped for or told of a rubric."""
-    sentence = _last_part(_SENTENCE, text[max(0, start - 240) : start])
+    sentence = _last_part(_SENTENCE, _BLANKS.sub(" ", text[max(0, start - 240) : start]))
     clause = _last_part(_CLAUSE, sentence)
     if _SAID_BEFORE.search(sentence) or _REFERENCE.search(sentence):
         return False
@@ -156,7 +156,7 @@ def is_meant(text: str, start: int, end: int) -> bool:
         return False
     if _IF.search(sentence) and _MIGHT.search(sentence + text[start:end]):
         return False
-    return not _RULE_AFTER.match(text, end, end + 80)
+    return not _RULE_AFTER.match(_BLANKS.sub(" ", text[end : end + 80]))
 
 
 def is_hedged(text: str, start: int) -> bool:

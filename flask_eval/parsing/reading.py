@@ -19,6 +19,8 @@ from flask_eval.schema import Asked, Completion, Reading, Verdict, is_empty
 
 _THOUGHT = re.compile(r"\s*<(think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE)
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE)
+_BARE_THOUGHT_END = re.compile(rf"(?:(?<=\n){_THOUGHT_END.pattern}|{_THOUGHT_END.pattern}(?=\s*\n))", re.IGNORECASE)
+"""Where thoughts end that a template opened: at a line's border, not in the middle of a sentence that quotes the tag."""
 _END_TOKENS = re.compile(r"(?:\s*(?:</s>|<\|[^|>\n]{1,30}\|>|<eos>|<end_of_turn>))+\s*\Z")
 _NOT_A_BREAK = re.compile(r"[^\n]")
 MAX_OBJECTS = 1_000
@@ -54,7 +56,9 @@ def read(answer: Sequence[Asked], completion: Completion) -> Reading:
     reading = _answered(answer, completion.text) if not is_empty(completion.text) else _nothing(answer)
     if completion.finish != "stop":
         outcome = "refused" if completion.finish in {"content_filter", "refusal"} else "truncated"
-    elif all(verdict.outcome == "unparsed" for verdict in reading.verdicts) and is_refusal(completion.text):
+    elif all(verdict.outcome == "unparsed" for verdict in reading.verdicts) and is_refusal(
+        _without_thoughts(completion.text)
+    ):
         outcome = "refused"
     else:
         return reading
@@ -102,9 +106,10 @@ def _unwrapped(text: str) -> str:
 def _without_thoughts(text: str) -> str:
     """The text after a reasoning model's thoughts, and before its end-of-text tokens."""
     text = text[:-MAX_LINE_CHARS] + _END_TOKENS.sub("", text[-MAX_LINE_CHARS:])
-    end = _THOUGHT_END.search(text)
     if _THOUGHT.match(text):
+        end = _THOUGHT_END.search(text)
         return text[end.end() :] if end else ""
+    end = _BARE_THOUGHT_END.search(text)
     if end and not any(node.start < end.start() < node.end for node in scan(text).nodes):
         return text[end.end() :] if not is_empty(text[end.end() :]) else text
     return text

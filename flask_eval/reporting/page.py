@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import flask_eval
+from flask_eval.analysis.agreeing import AgreementStudy
 from flask_eval.analysis.coding import Coded, coded
 from flask_eval.analysis.coverage import OutcomeRow, outcome_counts
 from flask_eval.analysis.text import visible
+from flask_eval.analysis.trust.certificate import Certificate
 from flask_eval.content import folder, text_of
 from flask_eval.ratings import RatingTable
 from flask_eval.records import replacing
 from flask_eval.reporting import radar
+from flask_eval.reporting.certified import marks, terms
 from flask_eval.reporting.facts import facts
 from flask_eval.reporting.sections import Numbers, coverage_words, numbers, section
+from flask_eval.reporting.study_section import study_section
 from flask_eval.reporting.tables import Table, coverage_table, study_table
 from flask_eval.reporting.text import counted
 from flask_eval.schema import Slice
@@ -25,8 +29,8 @@ from flask_eval.schema import Slice
 if TYPE_CHECKING:
     import pandas as pd
 
-SAMPLE = ("sample-", "simulated-")
-SAMPLE_BANNER = "Sample data: the judge and raters are sample and simulated; they illustrate, they are no result."
+SAMPLE_BANNER = "Sample data: names that begin with sample- are sample models or a sample judge; they illustrate, they are no result."
+SIMULATED_BANNER = "Simulated raters: those whose names begin with simulated- are no people; their ratings illustrate, they are no result."
 
 
 class Study(Protocol):
@@ -48,12 +52,14 @@ def report(
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
+    certificate: Certificate | None = None,
 ) -> Path:
     """Write one self-contained HTML page; nothing in it is fetched, and no number needs a script.
 
     Args:
         table: what `read_ratings` gave.
-        studies: results to show as tables (anything with `to_frame`; `title` and `notes` are used where they are there).
+        studies: results to show: agreement studies in a section of their own, in place of the people's means where there
+            are judges; others as tables (anything with `to_frame`; `title` and `notes` are used where they are there).
         path: the page to write; replaced whole or not at all.
         title: the page's title.
         slices: parts of the instances to set beside all of them.
@@ -62,6 +68,7 @@ def report(
         confidence: of the intervals.
         resamples: 0 for no intervals.
         seed: kept with the numbers.
+        certificate: what was shown of a judge; each skill is marked certified, tentative or uncertified.
 
     Returns:
         The page's path.
@@ -73,21 +80,31 @@ def report(
     made = numbers(codes, slices, confidence, resamples, seed)
     outcomes = outcome_counts(codes)
     said = title or _title(codes)
+    agreements = [study for study in studies if isinstance(study, AgreementStudy)]
+    raters = _alone(codes, table, agreements)
+    judges = [rater for rater in codes.raters if table.raters[rater] == "judge"]
+    certified = marks(certificate, table, judges)
     html = _render(
         {
             "title": said,
             "summary": _summary(codes),
             "banners": _banners(table, banner),
-            "sections": [section(codes, made, rater) for rater in codes.raters],
+            "sections": [section(codes, made, rater, certified.get(rater)) for rater in raters],
+            "agreements": [
+                study_section(study, table, certified, f"agreement-{k}" if k > 1 else "agreement")
+                for k, study in enumerate(agreements, 1)
+            ],
+            "people_in_study": len(raters) < len(codes.raters),
+            "certificate": terms(certificate) if certificate else "",
             "coverage": coverage_table(outcomes, dict(table.without_response), len(codes.raters)),
             "coverage_words": coverage_words(_covered(outcomes)),
-            "studies": [_study(study) for study in studies],
+            "studies": [_study(study) for study in studies if not isinstance(study, AgreementStudy)],
             "runs": facts(table),
             "notes": made.scores.notes,
             "method": _method(made, codes),
             "version": flask_eval.__version__,
             "radar_geometry": radar,
-            "data": _embedded(made),
+            "data": _embedded(made, raters),
         }
     )
     target = Path(path)
@@ -95,9 +112,19 @@ def report(
         handle.write(html)
     if data is not None:
         with replacing(Path(data)) as handle:
-            json.dump(_record(said, made, outcomes), handle, indent=1, allow_nan=False)
+            json.dump(_record(said, made, outcomes) | _studied(agreements), handle, indent=1, allow_nan=False)
             handle.write("\n")
     return target
+
+
+def _alone(data: Coded, table: RatingTable, agreements: Sequence[AgreementStudy]) -> list[str]:
+    """The raters with sections of their own: where a study holds judges against people, the people's ratings are in it."""
+    own = [rater for rater in data.raters if table.raters[rater] != "human"]
+    return own if own and any(study.n_people and study.n_judges for study in agreements) else list(data.raters)
+
+
+def _studied(agreements: Sequence[AgreementStudy]) -> dict[str, Any]:
+    return {"agreement": [study.to_dict() for study in agreements]} if agreements else {}
 
 
 def _title(data: Coded) -> str:
@@ -113,9 +140,13 @@ def _summary(data: Coded) -> str:
 
 def _banners(table: RatingTable, banner: str | None) -> list[str]:
     """What is given; and where names tell of sample data that the given banner does not mention, that too."""
-    sample = any(name.lower().startswith(SAMPLE) for name in [*table.raters, *table.models])
-    told = banner is not None and ("sample" in banner.lower() or "simulated" in banner.lower())
-    return [text for text in (banner, SAMPLE_BANNER if sample and not told else None) if text]
+    names = [name.lower() for name in [*table.raters, *table.models]]
+    given = (banner or "").lower()
+    simulated = any(name.startswith("simulated-") for name in names) and "simulated" not in given
+    sample = any(name.startswith("sample-") for name in names) and not ("sample" in given or "simulated" in given)
+    return [
+        text for text in (banner, SAMPLE_BANNER if sample else None, SIMULATED_BANNER if simulated else None) if text
+    ]
 
 
 def _covered(rows: Sequence[OutcomeRow]) -> float | None:
@@ -160,9 +191,9 @@ def _record(title: str, made: Numbers, outcomes: Sequence[OutcomeRow]) -> dict[s
 _EMBEDDED = ("mean", "low", "high", "n", "n_ratings", "n_not_applicable", "n_missing", "coverage")
 
 
-def _embedded(made: Numbers) -> str:
+def _embedded(made: Numbers, raters: Sequence[str]) -> str:
     """The scores as compact JSON for programs that read the page; no `<`, so that nothing in it can end its element."""
-    rows = made.scores.rows
+    rows = [row for row in made.scores.rows if row.rater in raters]
     names = {key: list(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("rater", "model", "skill")}
     places = {key: {value: place for place, value in enumerate(values)} for key, values in names.items()}
     body = [

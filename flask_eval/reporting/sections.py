@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from flask_eval.analysis.text import number, percent
 from flask_eval.errors import UserError
 from flask_eval.reporting import radar
 from flask_eval.reporting.answer import Answer, answer
+from flask_eval.reporting.certified import Mark, footnotes
 from flask_eval.reporting.tables import SkillHead, Table, drop_table, matrix, number_table, slice_table
 from flask_eval.reporting.text import FEW, KIND, Name, counted, name
 from flask_eval.schema import Slice
@@ -74,6 +75,8 @@ class Section:
     pictures: tuple[Picture, ...]
     no_radar: str
     legend: tuple[Legend, ...]
+    certified: tuple[str, ...]
+    """What a certificate says of the skills, with the reasons; empty without one."""
     matrix: Table
     numbers: Table
     cuts: tuple[Table, ...]
@@ -102,8 +105,8 @@ def numbers(data: Coded, slices: Sequence[Slice], confidence: float, resamples: 
     )
 
 
-def section(data: Coded, made: Numbers, rater: str) -> Section:
-    """What the page says of one rater."""
+def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | None = None) -> Section:
+    """What the page says of one rater; `marks`: what a certificate says of its skills."""
     position = data.raters.index(rater)
     rows = [row for row in made.scores.rows if row.rater == rater]
     models = [m for m in data.models if any(row.model == m for row in rows)]
@@ -129,7 +132,8 @@ def section(data: Coded, made: Numbers, rater: str) -> Section:
         pictures=_pictures(frame, by_skill, skills, models) if frame else (),
         no_radar="" if frame else _why_no_radar(len(skills)),
         legend=tuple(Legend(mark, Name(title)) for mark, title in _groups(skills)),
-        matrix=matrix(by_skill, skills, models, caption),
+        certified=footnotes(marks or {}, {one.skill: one.title.text for one in skills}, [one.skill for one in skills]),
+        matrix=matrix(by_skill, skills, models, caption, marks),
         numbers=number_table(by_skill, skills, models, confidence),
         cuts=tuple(_cut(cut, dimension, rater, models) for dimension, cut in made.cuts.items()),
         slices=tuple(_slice(part, rows, scores, lost, rater) for part, scores, lost in made.slices),

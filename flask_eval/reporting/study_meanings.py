@@ -67,7 +67,7 @@ MEANINGS: dict[str, Meaning] = {
         "It is no hard limit: a judge with less noise than one person can pass it. With few people it is uncertain.",
     ),
     "gap": Meaning(
-        "Judge less ceiling",
+        "Difference to ceiling",
         "The judge's figure less a person's, both against the same people. Above 0: closer to people than a person is.",
         "An interval that holds 0 does not prove that the two are equal.",
     ),

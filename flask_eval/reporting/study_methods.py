@@ -80,7 +80,11 @@ def _compared(view: View, quote: Callable[[str], str]) -> Iterator[str]:
     own = ratings[ratings["rater"].isin(list(view.kinds))]
     scored = own[own["outcome"].eq("scored")]
     groups = []
-    for kind, one, many in (("judge", "judge", "judges"), ("metric", "baseline metric", "baseline metrics"), ("human", "person", "people")):
+    for kind, one, many in (
+        ("judge", "judge", "judges"),
+        ("metric", "baseline metric", "baseline metrics"),
+        ("human", "person", "people"),
+    ):
         names = [r for r, k in view.kinds.items() if k == kind]
         if names:
             groups.append(f"{counted(len(names), one, many)} ({listed([quote(n) for n in names])})")
@@ -143,7 +147,7 @@ def _trust(view: View) -> Iterator[str]:
             "Minimum detectable differences (power .8, two-sided .05) rest on variance components by the method of moments "
             "(Brennan 2001)."
         )
-    if any(row.mean is not None for judge in view.judges for row in view.calibrated(judge)):
+    if any(view.has_calibrated(judge) for judge in view.judges):
         yield (
             "Calibrated means are prediction-powered estimates with tuned weight (Angelopoulos, Duchi and Zrnic 2023), each model "
             "on its own, with the instance as the unit."
@@ -166,14 +170,17 @@ def _intervals(view: View) -> Iterator[str]:
         *_how("system level", view.against(judge, None, "mean", "system"), ("pearson", "spearman")),
     ]
     if made:
-        yield f"Methods: {'; '.join(made)}."
-    if any("bootstrap" in one for one in made):
+        labels: dict[str, list[str]] = {}
+        for label, how in made:
+            labels.setdefault(how, []).append(label)
+        yield f"Methods: {'; '.join(f'{listed(own)} by {how}' for how, own in labels.items())}."
+    if any("bootstrap" in how for _, how in made):
         yield f"Bootstraps drew {study.resamples:,} resamples."
 
 
-def _how(label: str, row: Any, measures: Iterable[str]) -> Iterator[str]:
+def _how(label: str, row: Any, measures: Iterable[str]) -> Iterator[tuple[str, str]]:
     """How the intervals of the first measure that has one were made."""
     if row is not None:
         found = next((row.method.intervals[m] for m in measures if m in row.method.intervals), None)
         if found:
-            yield f"{label} by {found}"
+            yield label, found

@@ -67,7 +67,9 @@ def screen(study: AgreementStudy, table: RatingTable) -> str:
         *_floors(view),
         *(_slices(parts) if len(parts) > 1 else ()),
         _wrap(f"Note: {visible(note)}" for note in study.notes),
-        _wrap(["Full tables and a methods paragraph: --markdown FILE; everything: --json FILE; a page: flask-eval report"]),
+        _wrap(
+            ["Full tables and a methods paragraph: --markdown FILE; everything: --json FILE; a page: flask-eval report"]
+        ),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
@@ -90,7 +92,9 @@ def _wrap(texts: Iterable[str], indent: str = "  ") -> list[str]:
 def _verdicts(view: View) -> Iterator[str]:
     for judge in view.judges:
         found = verdict(view, judge)
-        yield " ".join(part for part in (flat(found.lead), "" if found.metric else found.skills, found.closeness) if part)
+        yield " ".join(
+            part for part in (flat(found.lead), "" if found.metric else found.skills, found.closeness) if part
+        )
 
 
 def _grid(header: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> list[str]:
@@ -133,7 +137,11 @@ def _per_judge(view: View) -> Iterator[list[str]]:
         yield _wrap([f"Tables of {len(judges)} judges by skill: --markdown FILE."])
         return
     for judge in judges:
-        yield [f"{name(judge).text} against people, skill by skill:", *_grid(*_judge_grid(view, judge), " r  rr"), *_judge_notes(view, judge)]
+        yield [
+            f"{name(judge).text} against people, skill by skill:",
+            *_grid(*_judge_grid(view, judge), " r  rr"),
+            *_judge_notes(view, judge),
+        ]
 
 
 def _judge_grid(view: View, judge: str) -> tuple[tuple[str, ...], list[list[str]]]:
@@ -158,9 +166,11 @@ def _judge_notes(view: View, judge: str) -> list[str]:
     human = "each" if view.labels else "mean"
     measure = "kappa" if view.labels else "spearman"
     lines = [
-        f"n: pairs (models at system level, which is conditional on these models). Ceil.: one person's {_TITLES[measure]} "
-        "against the other people. May?: may it stand in for a person; ? cannot tell. In brackets: "
-        f"{view.study.confidence:.0%} intervals."
+        (
+            f"n: pairs (models at system level, which is conditional on these models). Ceil.: one person's {_TITLES[measure]} "
+            "against the other people. May?: may it stand in for a person; ? cannot tell. In brackets: "
+            f"{view.study.confidence:.0%} intervals."
+        )
     ]
     reasons = [figure(view.against(judge, skill, human), measure) for skill in view.skills]
     lines += [f"-: {reason}." for reason in gathered(f.reason for f in reasons if f.value is None)[:3]]
@@ -194,7 +204,9 @@ def _slices(parts: Sequence[View]) -> Iterator[list[str]]:
         for judge in view.judges:
             row = view.against(judge, None, human)
             n = str(row.n) if row else "0"
-            rows.append([name(view.part or "everything", 24).text, name(judge, 18).text, n, alpha, said(figure(row, measure))])
+            rows.append(
+                [name(view.part or "everything", 24).text, name(judge, 18).text, n, alpha, said(figure(row, measure))]
+            )
     if rows:
         heads = ("Slice", "Judge", "n", "People's alpha", "kappa" if parts[0].labels else "Spearman")
         shown = _grid(heads, rows[:12], "  r")
@@ -237,7 +249,10 @@ def _view_markdown(view: View) -> list[str]:
     for judge in view.judges:
         found = verdict(view, judge)
         text = "".join(part if isinstance(part, str) else f"**{_code(part.text)}**" for part in found.lead)
-        lines += [" ".join(filter(None, (text, _escaped(found.skills), _escaped(found.closeness)))), ""]
+        lines += [
+            " ".join(filter(None, (text, "" if found.metric else _escaped(found.skills), _escaped(found.closeness)))),
+            "",
+        ]
     lines += [_escaped(people_words(view)), ""]
     lines += _among_markdown(view)
     for judge in view.judges:
@@ -256,7 +271,11 @@ def _tabled(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], re
 
 
 def _among_markdown(view: View) -> list[str]:
-    measures = ("alpha_nominal", "percent") if view.labels else ("alpha_ordinal", "alpha_interval", "icc_single", "icc_mean", "percent")
+    measures = (
+        ("alpha_nominal", "percent")
+        if view.labels
+        else ("alpha_ordinal", "alpha_interval", "icc_single", "icc_mean", "percent")
+    )
     lines = []
     for kind, who in (("human", "people"), ("judge", "judges")):
         rows, reasons = [], []
@@ -286,9 +305,19 @@ def _judge_markdown(view: View, judge: str) -> list[str]:
         found += [figure(ceiling, main), figure(ceiling, main, "difference")]
         found.append(_rate(test))
         reasons += [f.reason for f in found if f.value is None]
-        rows.append([name(view.title(skill)).text, f"{against.n:,}", *map(said, found), ANSWER[test.replaces if test else None]])
+        rows.append(
+            [name(view.title(skill)).text, f"{against.n:,}", *map(said, found), ANSWER[test.replaces if test else None]]
+        )
     rows += _levels_markdown(view, judge, mean, len(each) + 4) if mean else []
-    heads = ("Skill", "n", *(_TITLES[m] for m in (*mean, *each)), "Ceiling", "Less ceiling", "Winning rate", "Stands in")
+    heads = (
+        "Skill",
+        "n",
+        *(_TITLES[m] for m in (*mean, *each)),
+        "Ceiling",
+        "Less ceiling",
+        "Winning rate",
+        "Stands in",
+    )
     return _tabled(f"{_code(judge)} against people", heads, rows, reasons)
 
 
@@ -329,7 +358,12 @@ def _noise_markdown(view: View, judge: str) -> list[str]:
         [
             name(view.title(row.skill)).text,
             f"{row.n:,}",
-            said(Figure(row.minimum_detectable_difference, *(row.intervals.get("minimum_detectable_difference") or (None, None)))),
+            said(
+                Figure(
+                    row.minimum_detectable_difference,
+                    *(row.intervals.get("minimum_detectable_difference") or (None, None)),
+                )
+            ),
             "-" if row.instances_to_halve is None else f"{row.instances_to_halve:,}",
             "-" if row.samples_to_halve is None else f"{row.samples_to_halve:,}",
         ]
@@ -341,9 +375,16 @@ def _noise_markdown(view: View, judge: str) -> list[str]:
 
 
 def _calibrated_markdown(view: View, judge: str) -> list[str]:
-    known = [row for row in view.calibrated(judge) if row.mean is not None]
+    known = view.calibrated(judge) if view.has_calibrated(judge) else []
     rows = [
-        [name(row.model).text, name(view.title(row.skill)).text, plain(row.judge_mean), said(Figure(row.mean, row.low, row.high)), str(row.n_human), str(row.n_judge)]
+        [
+            name(row.model).text,
+            name(view.title(row.skill)).text,
+            plain(row.judge_mean),
+            said(Figure(row.mean, row.low, row.high)),
+            str(row.n_human),
+            str(row.n_judge),
+        ]
         for row in known
     ]
     heads = ("Model", "Skill", "Judge's mean", "Calibrated", "n people", "n judge")

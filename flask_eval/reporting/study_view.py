@@ -101,7 +101,9 @@ class View:
     def labels(self) -> bool:
         """Whether scores are labels without an order."""
         rows: list[Any] = [*self.study.judge_vs_human, *self.study.inter_rater]
-        ordered = any(r.measures.get("spearman") is not None or r.measures.get("alpha_ordinal") is not None for r in rows)
+        ordered = any(
+            r.measures.get("spearman") is not None or r.measures.get("alpha_ordinal") is not None for r in rows
+        )
         plain = any(r.measures.get("kappa") is not None or r.measures.get("alpha_nominal") is not None for r in rows)
         return plain and not ordered
 
@@ -112,7 +114,7 @@ class View:
 
     @cached_property
     def _against(self) -> dict[tuple[str, str | None, str, str, str | None], JudgeVersusHuman]:
-        return {(r.judge, r.skill, r.human, r.level, r.adjusted): r for r in self._own(self.study.judge_vs_human)}
+        return {(r.judge, r.skill, r.human, r.level, r.adjusted): r for r in self._own("judge_vs_human")}
 
     def against(
         self, judge: str, skill: str | None, human: str = "mean", level: str = "item", adjusted: str | None = None
@@ -122,57 +124,65 @@ class View:
 
     def among(self, kind: str, skill: str | None) -> InterRater | None:
         """Raters of one kind among each other."""
-        return _first(self._own(self.study.inter_rater), lambda r: (r.kind, r.skill, r.of) == (kind, skill, "raters"))
+        return _first(self._own("inter_rater"), lambda r: (r.kind, r.skill, r.of) == (kind, skill, "raters"))
 
     def itself(self, rater: str, skill: str | None) -> InterRater | None:
         """One rater with itself over its samples."""
-        return _first(
-            self._own(self.study.inter_rater), lambda r: (r.raters, r.skill, r.of) == ((rater,), skill, "samples")
-        )
+        return _first(self._own("inter_rater"), lambda r: (r.raters, r.skill, r.of) == ((rater,), skill, "samples"))
 
     def test(self, judge: str, skill: str | None) -> AltTest | None:
         """The alternative annotator test."""
-        return _first(self._own(self.study.replaceability), lambda r: (r.judge, r.skill) == (judge, skill))
+        return _first(self._own("replaceability"), lambda r: (r.judge, r.skill) == (judge, skill))
 
     def ceiling(self, judge: str | None, skill: str | None, human: str = "mean") -> Ceiling | None:
         """One person against the others, beside the judge."""
         wanted = (judge, skill, human)
-        return _first(self._own(self.study.ceiling), lambda r: (r.judge, r.skill, r.human) == wanted)
+        return _first(self._own("ceiling"), lambda r: (r.judge, r.skill, r.human) == wanted)
 
     def ranking(self, judge: str, skill: str | None) -> RankingAccuracy | None:
         """How often the judge orders two responses as people's mean does."""
-        return _first(
-            self._own(self.study.ranking_accuracy), lambda r: (r.judge, r.skill, r.human) == (judge, skill, "mean")
-        )
+        return _first(self._own("ranking_accuracy"), lambda r: (r.judge, r.skill, r.human) == (judge, skill, "mean"))
 
     def effects(self, rater: str, skill: str | None) -> RaterEffects | None:
         """What a rater does to its scores."""
-        return _first(self._own(self.study.rater_effects), lambda r: (r.rater, r.skill) == (rater, skill))
+        return _first(self._own("rater_effects"), lambda r: (r.rater, r.skill) == (rater, skill))
 
     def halo(self, judge: str) -> Orthogonality | None:
         """Correlations between skills."""
-        return _first(self._own(self.study.orthogonality), lambda r: r.judge == judge)
+        return _first(self._own("orthogonality"), lambda r: r.judge == judge)
 
     def noise(self, judge: str) -> list[NoiseFloor]:
         """The noise floor of each skill."""
-        rows = {row.skill: row for row in self._own(self.study.noise_floor) if row.judge == judge}
+        rows = {row.skill: row for row in self._own("noise_floor") if row.judge == judge}
         return [rows[skill] for skill in self.table.skills if skill in rows]
 
     def confusions(self, judge: str) -> list[Confusion]:
         """The confusion of each skill, against each person."""
-        rows = {r.skill: r for r in self._own(self.study.confusion) if (r.judge, r.human) == (judge, "each")}
+        rows = {r.skill: r for r in self._own("confusion") if (r.judge, r.human) == (judge, "each")}
         return [rows[skill] for skill in self.skills if skill in rows]
 
     def calibrated(self, judge: str) -> list[CalibratedMean]:
         """Means on the people's scale."""
-        return [row for row in self._own(self.study.calibrated) if row.judge == judge]
+        return [row for row in self._own("calibrated") if row.judge == judge]
+
+    def has_calibrated(self, judge: str) -> bool:
+        """Whether at least half of them exist: a few that need no calibration, since people rated all, are no result."""
+        rows = self.calibrated(judge)
+        return bool(rows) and 2 * sum(row.mean is not None for row in rows) >= len(rows)
 
     def title(self, skill: str | None) -> str:
         """A skill as people read it."""
         return "All skills" if skill is None else self.table.title(skill)
 
-    def _own(self, rows: Sequence[R]) -> list[R]:
-        return [row for row in rows if row.slice == self.part]  # type: ignore[attr-defined]
+    @cached_property
+    def _found(self) -> dict[str, list[Any]]:
+        return {}
+
+    def _own(self, field: str) -> list[Any]:
+        """The rows of a field of the study that belong to this part."""
+        if field not in self._found:
+            self._found[field] = [row for row in getattr(self.study, field) if row.slice == self.part]
+        return self._found[field]
 
 
 def views(study: AgreementStudy, table: RatingTable) -> list[View]:
@@ -186,14 +196,19 @@ def _first(rows: Iterable[R], fits: Callable[[R], bool]) -> R | None:
     return next((row for row in rows if fits(row)), None)
 
 
+def pattern(reason: str) -> str:
+    """A reason without its numbers."""
+    return _NUMBER.sub("\x00", reason)
+
+
 def gathered(reasons: Iterable[str]) -> list[str]:
     """Reasons without repeats; those that differ in numbers alone become one, with the range of the numbers."""
     groups: dict[str, list[list[str]]] = {}
     for reason in dict.fromkeys(reasons):
-        groups.setdefault(_NUMBER.sub("\x00", reason), []).append(_NUMBER.findall(reason))
+        groups.setdefault(pattern(reason), []).append(_NUMBER.findall(reason))
     made = []
-    for pattern, found in groups.items():
-        parts = pattern.split("\x00")
+    for shape, found in groups.items():
+        parts = shape.split("\x00")
         spans = [_span(column) for column in zip(*found, strict=True)]
         made.append("".join(part + span for part, span in zip(parts, [*spans, ""], strict=True)))
     return made

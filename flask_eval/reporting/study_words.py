@@ -127,7 +127,9 @@ def _closeness(view: View, judge: str) -> str:
     person, gap = figure(ceiling, measure), figure(ceiling, measure, "difference")
     if person.value is None or gap.value is None:
         return f"{text}."
-    words = {1: "it comes closer than a person", -1: "a person comes closer"}.get(gap.sided, "the two are not told apart")
+    words = {1: "it comes closer than a person", -1: "a person comes closer"}.get(
+        gap.sided, "the two are not told apart"
+    )
     return f"{text}; one person against the other people reaches {plain(person.value)}: on the same footing {words}."
 
 
@@ -139,15 +141,21 @@ def people_words(view: View) -> str:
     row = view.among("human", None)
     found = figure(row, view.alpha)
     if count == 1:
-        return "Only one person rated: whether people agree with each other cannot be told, nor what a judge could reach."
+        return (
+            "Only one person rated: whether people agree with each other cannot be told, nor what a judge could reach."
+        )
     if found.value is None:
         return f"Whether the {count} people agree cannot be told: {_brief(found.reason)}."
-    text = f"{_degree(count, found.value)}: Krippendorff's alpha {said(found)}, where 1 is full agreement and 0 is chance."
+    text = (
+        f"{_degree(count, found.value)}: Krippendorff's alpha {said(found)}, where 1 is full agreement and 0 is chance."
+    )
     by_skill = {skill: figure(view.among("human", skill), view.alpha) for skill in view.skills}
     known = {skill: one.value for skill, one in by_skill.items() if one.value is not None}
     if len(known) > 2:
         low, high = min(known, key=lambda s: known[s]), max(known, key=lambda s: known[s])
-        text += f" Most on {_title(view, high)} ({plain(known[high])}), least on {_title(view, low)} ({plain(known[low])})."
+        text += (
+            f" Most on {_title(view, high)} ({plain(known[high])}), least on {_title(view, low)} ({plain(known[low])})."
+        )
     return text
 
 
@@ -173,7 +181,7 @@ def standing_out(view: View, raters: Sequence[str]) -> Iterator[Sentence]:
         words = []
         if row is not None:
             others = "people" if view.kinds.get(rater) != "human" and row.against == "people" else "others"
-            for measure in EFFECTS:
+            for measure in EFFECTS if others == "people" else ("severity", "drift"):
                 found = figure(row, measure)
                 if shifted(found, measure).sided:
                     words.append(_effect_words(measure, found, others))
@@ -194,10 +202,11 @@ def shifted(found: Figure, measure: str) -> Figure:
 def _effect_words(measure: str, found: Figure, others: str) -> str:
     value, text = found.value or 0.0, said(found)
     up = shifted(found, measure).sided > 0
-    size = said(Figure(abs(value), *sorted(abs(x) for x in found[1:3] if x is not None)))
+    low, high = sorted((abs(found.low or 0.0), abs(found.high or 0.0)))
+    size = said(Figure(abs(value), low, high))
     way = {
-        "severity": f"scores {'more leniently' if up else 'more severely'} than the {others} by {size} points",
-        "central_tendency": f"spreads its scores {'wider' if up else 'less'}: {text} times the spread of the {others}",
+        "severity": f"is {size} points more {'lenient' if up else 'severe'} than the {others}",
+        "central_tendency": f"spreads its scores {'wider' if up else 'less'}: {text} times theirs",
         "length_slope": f"{'rewards' if up else 'punishes'} length: double length {'adds' if up else 'takes'} {size} points",
         "self_preference": f"{'favours' if up else 'disfavours'} models of its own family by {size} points",
         "drift": f"drifts by {text} points from one sample to the next",
@@ -210,6 +219,10 @@ def floor_words(view: View, judge: str) -> str:
     rows = [row for row in view.noise(judge) if row.minimum_detectable_difference is not None]
     if not rows:
         reasons = gathered(r.undefined.get("minimum_detectable_difference", "not measured") for r in view.noise(judge))
-        return f"The smallest difference of two models that can be told is not known: {_brief(reasons[0])}." if reasons else ""
+        return (
+            f"The smallest difference of two models that can be told is not known: {_brief(reasons[0])}."
+            if reasons
+            else ""
+        )
     parts = [f"{_title(view, row.skill)} {plain(row.minimum_detectable_difference)}" for row in rows]
     return ", ".join(parts)

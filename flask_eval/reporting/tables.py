@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,6 +11,7 @@ from flask_eval.analysis.coverage import OutcomeRow
 from flask_eval.analysis.macro import DropRow
 from flask_eval.analysis.slices import SliceRow
 from flask_eval.analysis.text import number, percent, shown
+from flask_eval.reporting.certified import Mark
 from flask_eval.reporting.text import FEW, KIND, OUTCOME, Name, ends, name, signed
 
 
@@ -92,21 +93,30 @@ class SkillHead:
     mark: int
 
 
-def matrix(rows: Sequence[SliceRow], skills: Sequence[SkillHead], models: Sequence[str], caption: str) -> Table:
-    """Skills down, models across: mean, and its interval."""
+def matrix(
+    rows: Sequence[SliceRow],
+    skills: Sequence[SkillHead],
+    models: Sequence[str],
+    caption: str,
+    marks: Mapping[str, Mark] | None = None,
+) -> Table:
+    """Skills down, models across: mean, and its interval; before them what a certificate says of the skill."""
     found = {(row.skill, row.model): row for row in rows}
+    said = marks or {}
+
+    def row_of(one: SkillHead) -> Row:
+        mark = said.get(one.skill)
+        first = (Cell(mark.text, title=name(mark.reason, 300).text),) if mark else (Cell(""),) if said else ()
+        return Row(one.title, (*first, *(_mean_cell(found.get((one.skill, m))) for m in models)))
+
     blocks = [
-        Block(
-            Name(head.group) if head.group else None,
-            tuple(Row(one.title, tuple(_mean_cell(found.get((one.skill, m))) for m in models)) for one in part),
-            head.mark if head.group else -1,
-        )
+        Block(Name(head.group) if head.group else None, tuple(map(row_of, part)), head.mark if head.group else -1)
         for head, part in _by_group(skills)
     ]
     return Table(
         caption,
         "Skill",
-        tuple(name(m, 28) for m in models),
+        (*((Name("Certificate"),) if said else ()), *(name(m, 28) for m in models)),
         tuple(blocks),
         heading="By skill and model",
         label="Mean by skill and model",

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from shlex import join
 from typing import Any
 
+from flask_eval.analysis.agreeing import AgreementStudy, agree
 from flask_eval.analysis.slices import slice_scores
 from flask_eval.content import folder, load_slice
 from flask_eval.errors import UserError
@@ -34,6 +36,7 @@ class Demo:
         baseline: the run of `metric:rouge_l`.
         report: the page.
         table: the judge's means by group of skills, for people.
+        study: the sample judge held against the simulated raters.
         results: the result record of each run.
     """
 
@@ -42,6 +45,7 @@ class Demo:
     baseline: Path
     report: Path
     table: str
+    study: AgreementStudy
     results: dict[str, dict[str, Any]]
 
 
@@ -71,16 +75,29 @@ def demo(directory: str | Path, tell: Callable[[str], None] = lambda _: None) ->
         ("baseline", "metric:rouge_l", "baseline"),
     )
     for number, (name, judge, words) in enumerate(runs, 2):
-        tell(f"{number}. {words}: flask-eval score {instances} {responses} --judge {judge} -o {root / name}")
+        line = join(["flask-eval", "score", str(instances), str(responses), "--judge", judge, "-o", str(root / name)])
+        tell(f"{number}. {words}: {line}")
         made: Plan = plan(instances, responses, judge=judge)
         results[name] = score(made, out=root / name).result
     hard, page = data / "hard.txt", root / "report.html"
-    tell(f"4. slices: flask-eval slice {root / 'run'} --by group")
+    tell(f"4. slices: {join(['flask-eval', 'slice', str(root / 'run'), '--by', 'group'])}")
     ratings = read_ratings(root / "run", root / "baseline")
     table = slice_scores(ratings.only(raters=["sample-judge"]), by=[["group"]])
-    tell(f"5. page: flask-eval report {root / 'run'} {root / 'baseline'} --slice {hard} -o {page}")
-    report(ratings, path=page, slices=[load_slice(str(hard))], banner=BANNER, title="The tour: three sample models")
-    return Demo(data, root / "run", root / "baseline", page, table.to_markdown(), results)
+    people = data / "ratings.csv"
+    sources = [str(root / "run"), str(root / "baseline"), str(people)]
+    tell(f"5. study: {join(['flask-eval', 'agree', *sources])}")
+    everybody = read_ratings(*sources)
+    study = agree(everybody)
+    tell(f"6. page: {join(['flask-eval', 'report', *sources, '--slice', str(hard), '-o', str(page)])}")
+    report(
+        everybody,
+        study,
+        path=page,
+        slices=[load_slice(str(hard))],
+        banner=BANNER,
+        title="The tour: three sample models",
+    )
+    return Demo(data, root / "run", root / "baseline", page, table.to_markdown(), study, results)
 
 
 def _lines(file: Path) -> int:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, sums_by
+from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, product, sums_by
 from flask_eval.analysis.agreement.correlation import signed
 from flask_eval.analysis.agreement.intervals import FISHER, Estimate, undefined
 from flask_eval.analysis.agreement.sheet import Sheet
@@ -199,7 +199,7 @@ def _expected_without(pairs: Sheet, level: Level, scores: Floats, left: Floats) 
     pushed = counts @ difference
     made = counts @ pushed - 2 * sums_by(own, pairs.n_clusters, pushed[code])
     if pairs.n_clusters * width <= _DENSE and pairs.n_clusters * width**2 <= _PRODUCTS:
-        made += np.einsum("gv,gv->g", pairs.cluster_counts @ difference, pairs.cluster_counts)
+        made += np.einsum("gv,gv->g", product(pairs.cluster_counts, difference), pairs.cluster_counts)
     return np.asarray(made)
 
 
@@ -209,7 +209,7 @@ def _ordinal(pairs: Sheet) -> tuple[Floats, Floats]:
     ranks = signed(left)
     counts, size = dense_counts(pairs).astype(np.float64), pairs.sizes
     weighted = counts / (size - 1)[:, None]
-    every = (ranks**2) @ (size @ weighted) - np.einsum("gv,gv->g", ranks @ (weighted.T @ counts), ranks)
+    every = (ranks**2) @ (size @ weighted) - np.einsum("gv,gv->g", product(ranks, weighted.T @ counts), ranks)
     score = ranks[pairs.cluster[pairs.unit], pairs.score.code]
     own = (size * pairs.per_unit(score**2) - pairs.per_unit(score) ** 2) / (size - 1)
     expected = 2 * left.sum(axis=1) * np.einsum("gv,gv->g", left, ranks**2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Unpack
 
@@ -74,8 +74,6 @@ class _Panel:
     """(ratings,) the unit of the study; `ratings.unit` may be finer."""
     places: frozenset[str]
     """Those of `columns` that are only places in a list."""
-    averaged: bool
-    """Whether scores are means of samples."""
 
     @cached_property
     def score(self) -> Codes:
@@ -115,11 +113,10 @@ def _panels(study: Study, anonymous: Anonymous) -> Iterator[_Panel]:
         place = np.full(len(study.raters), -1)
         place[raters] = np.arange(len(raters))
         keep = np.flatnonzero(place[ratings.rater] >= 0)
-        own = Ratings(ratings.unit[keep], place[ratings.rater[keep]], ratings.score[keep])
+        own = replace(ratings.take(keep), rater=place[ratings.rater[keep]])
         names = tuple(study.raters[rater] for rater in raters)
-        averaged = bool(study.averaged[raters].any())
         places = places_among(names, anonymous if kind == "human" or not isinstance(anonymous, bool) else False)
-        yield _Panel(study, kind, "raters", tuple(raters), own, names, own.unit, places, averaged)
+        yield _Panel(study, kind, "raters", tuple(raters), own, names, own.unit, places)
         for rater in raters:
             yield from _samples(study, kind, rater)
 
@@ -134,9 +131,9 @@ def _samples(study: Study, kind: str, rater: int) -> Iterator[_Panel]:
     if not (unit[1:] == unit[:-1]).any():
         return
     numbers, column = np.unique(study.sample[where], return_inverse=True)
-    own = Ratings(unit, column.reshape(-1), study.single.score[where])
+    own = replace(study.single.take(where), unit=unit, rater=column.reshape(-1))
     names = tuple(str(number) for number in numbers.tolist())
-    yield _Panel(study, kind, "samples", (rater,), own, names, study.single.unit[where], frozenset(), averaged=False)
+    yield _Panel(study, kind, "samples", (rater,), own, names, study.single.unit[where], frozenset())
 
 
 def _row(panel: _Panel, part: Part, skill: str | None, setting: Setting) -> InterRater:
@@ -204,7 +201,7 @@ def _points(panel: _Panel, where: Ints) -> tuple[Ints, str]:
         return where, ""
     on = panel.scale.on_points(panel.ratings.score[where])
     off = int((~on).sum())
-    if off and panel.averaged:
+    if panel.ratings.mixed[where].any():
         return where, "means of samples are no points of the scale"
     if off > FEW_OFF * where.size:
         return where, f"{off:,} of {where.size:,} scores are no points of a scale"

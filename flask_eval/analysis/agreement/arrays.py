@@ -50,3 +50,13 @@ def distinct(code: Ints, size: int) -> Ints:
     if size > 16 * code.size:
         return np.unique(code)
     return np.flatnonzero(np.bincount(code, minlength=size))
+
+
+def product(rows: Floats, matrix: Floats) -> Floats:
+    """(A, W) the matrix product of (A, V) and (V, W); for few V without threads, which would only get in the way."""
+    if matrix.shape[0] > 16:
+        return np.asarray(rows @ matrix)
+    made = np.zeros((rows.shape[0], matrix.shape[1]))
+    for place, row in enumerate(matrix):
+        made += rows[:, place, None] * row
+    return made

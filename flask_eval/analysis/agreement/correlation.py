@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flask_eval.analysis.agreement.arrays import Floats, sums_by, table_by
+from flask_eval.analysis.agreement.arrays import Floats, product, sums_by, table_by
 from flask_eval.analysis.agreement.intervals import FISHER, NO_OVERLAP, Estimate, undefined
 from flask_eval.analysis.agreement.paired import Codes, Paired
 
@@ -116,7 +116,7 @@ def _without_clusters(pairs: Paired) -> Floats:
     """(G,) rank correlations without each cluster, exactly: ranks are made anew from the remaining counts."""
     left_x, left_y = (side.counts - cluster_counts(pairs, side) for side in (pairs.x, pairs.y))
     ranks_x, ranks_y = signed(left_x), signed(left_y)
-    products = np.einsum("gv,gv->g", ranks_x @ table_of(pairs), ranks_y)
+    products = np.einsum("gv,gv->g", product(ranks_x, table_of(pairs)), ranks_y)
     own = ranks_x[pairs.cluster, pairs.x.code] * ranks_y[pairs.cluster, pairs.y.code]
     sizes = np.einsum("gv,gv->g", left_x, ranks_x**2) * np.einsum("gv,gv->g", left_y, ranks_y**2)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -55,10 +55,14 @@ def icc(sheet: Sheet, *, spread: bool = True) -> dict[str, Estimate]:
         return dict.fromkeys(names, undefined(why if pairs.n_units else "no unit has two ratings"))
     between, within, size = components(pairs, spread=spread)
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = (between - within) / (between + (size - 1) * within), (between - within) / between
+        flat = between <= 1e-12 * within
+        values = (
+            (between - within) / (between + (size - 1) * within),
+            np.where(flat, np.nan, (between - within) / between),
+        )
     made = {}
     for name, value in zip(names, values, strict=True):
-        if between[0] <= 1e-12 * within[0] and name == "icc_mean":
+        if flat[0] and name == "icc_mean":
             made[name] = undefined("the units' means are all equal")
             continue
         transform = variance_ratio(float(size[0]), single=name == "icc_single")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from flask_eval.analysis.agreement.arrays import Floats, table_by
+from flask_eval.analysis.agreement.arrays import Floats, product, table_by
 from flask_eval.analysis.agreement.intervals import FISHER, NO_OVERLAP, SHARE, Estimate, cluster_mean, undefined
 from flask_eval.analysis.agreement.paired import Codes, Paired
 
@@ -130,7 +130,7 @@ def _left_out(pairs: Paired, sides: tuple[Codes, Codes], disagreement: Floats, o
             side.counts - table_by(pairs.cluster[where] - start, side.code[where], (stop - start, size))
             for side in sides
         )
-        expected[start:stop] = np.einsum("gv,gv->g", first @ disagreement, second)
+        expected[start:stop] = np.einsum("gv,gv->g", product(first, disagreement), second)
     left = len(pairs) - pairs.cluster_sizes
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(expected > 0, 1 - observed * left / expected, np.nan)

@@ -180,6 +180,8 @@ def no_order(matched: Match) -> str:
     """Why scores have no order; empty where they have."""
     if not len(matched):
         return NO_OVERLAP
+    if matched.human.scale is None:
+        return "the people's scales differ"
     if matched.level == LABELS:
         return "labels have neither order nor mean"
     return "" if matched.level == NUMBERS else "some scores are labels, others numbers"
@@ -210,10 +212,10 @@ def no_points(matched: Match, off: int) -> str:
         return NO_OVERLAP
     reasons = {
         "some scores are labels, others numbers": matched.level == NUMBERS | LABELS,
-        "a mean of people's scores is no point of the scale": matched.human.is_mean,
         "skill-centred scores are no points of the scale": matched.centred,
+        matched.human.no_points: off > 0,
+        matched.judge.no_points: off > 0,
         reason_for_scales(matched.judge.scale, matched.human.scale, matched.x, matched.y): True,
-        (matched.judge.no_points or matched.human.no_points): off > 0,
         f"{off:,} of {len(matched):,} pairs hold a score that is no point of the scale": off > FEW_OFF * len(matched),
     }
     return next((why for why, holds in reasons.items() if why and holds), "")

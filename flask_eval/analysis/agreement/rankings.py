@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, sums_by
-from flask_eval.analysis.agreement.intervals import NO_OVERLAP, SHARE, Estimate, mean_of, undefined
+from flask_eval.analysis.agreement.intervals import SHARE, Estimate, mean_of, undefined
 from flask_eval.analysis.agreement.levels import by_model
-from flask_eval.analysis.agreement.matching import Match
+from flask_eval.analysis.agreement.matching import Match, no_order
 from flask_eval.analysis.agreement.records import Figures, RankingAccuracy
 from flask_eval.analysis.agreement.setting import Matches, Options, Scope, Setting, setting_of
-from flask_eval.analysis.agreement.targets import NUMBERS
 
 _KINDS = ("concordant", "discordant", "tied_human", "tied_judge", "tied_both")
 
@@ -81,8 +80,8 @@ def _people(matches: Matches, scope: Scope, margin: float) -> Iterator[tuple[str
 
 
 def _count(matched: Match, margin: float) -> _Counted:
-    if matched.level & ~NUMBERS:
-        return _nothing("labels have no order", matched)
+    if why := no_order(matched):
+        return _nothing(why)
     data = by_model(matched.points)
     sums = np.zeros((len(_KINDS), data.n_groups))
     for lag in range(1, int(np.bincount(data.group).max(initial=0))):
@@ -97,7 +96,7 @@ def _count(matched: Match, margin: float) -> _Counted:
     total = dict(zip(_KINDS, (int(n) for n in sums.sum(axis=1)), strict=True))
     used = sums.sum(axis=0) > 0
     if not used.any():
-        return _nothing("on no instance are two models or more rated by both", matched)
+        return _nothing("on no instance are two models or more rated by both")
     right, wrong, _, tied_judge, tied_both = sums
     estimates = {
         "accuracy": _share(right + tied_both, sums.sum(axis=0), data.cluster),
@@ -107,9 +106,8 @@ def _count(matched: Match, margin: float) -> _Counted:
     return _Counted(total, data.groups[used], units, estimates)
 
 
-def _nothing(why: str, matched: Match) -> _Counted:
+def _nothing(why: str) -> _Counted:
     none = np.zeros(0, np.int64)
-    why = why if len(matched) else NO_OVERLAP
     return _Counted(dict.fromkeys(_KINDS, 0), none, none, dict.fromkeys(("accuracy", "decided"), undefined(why)))
 
 

@@ -63,9 +63,9 @@ class Weights:
         return made
 
 
-def draw_clusters(n_clusters: int, resamples: int, seed: int) -> Ints:
+def draw_clusters(n_clusters: int, resamples: int, seed: int) -> npt.NDArray[np.int32]:
     """(B, G) which clusters each resample draws, with replacement."""
-    return np.random.default_rng(seed).integers(0, n_clusters, (resamples, n_clusters))
+    return np.random.default_rng(seed).integers(0, n_clusters, (resamples, n_clusters), np.int32)
 
 
 def _coincidences(pairs: Sheet) -> tuple[Floats, tuple[Ints, Ints]]:
@@ -102,7 +102,7 @@ def _alpha_of_coincidences(sums: Floats, columns: tuple[Ints, Ints], values: Flo
         return np.where(expected > 0, 1 - (total - 1) * observed / expected, np.nan)
 
 
-def alpha_draws(sheet: Sheet, level: Level, draws: Ints) -> Floats:
+def alpha_draws(sheet: Sheet, level: Level, draws: Ints | npt.NDArray[np.int32]) -> Floats:
     """Alpha in each resample of the clusters.
 
     Args:
@@ -120,11 +120,11 @@ def alpha_draws(sheet: Sheet, level: Level, draws: Ints) -> Floats:
     place = np.searchsorted(sheet.clusters, pairs.clusters)[pairs.cluster]
     np.add.at(by_cluster, place, own)
     sums = np.empty((len(draws), own.shape[1]))
-    block = max(_BLOCK // 4 // max(sheet.n_clusters, 1), 1)
-    for start in range(0, len(draws), block):
-        part = draws[start : start + block]
-        weights = np.array([np.bincount(row, minlength=sheet.n_clusters) for row in part], np.float64)
-        sums[start : start + block] = weights @ by_cluster
+    columns_first = np.ascontiguousarray(by_cluster.T)
+    for place, row in enumerate(draws):
+        # not a matrix product: its threads would cost more than they save, least of all on a busy machine
+        drawn = np.bincount(row, minlength=sheet.n_clusters).astype(np.float64)
+        sums[place] = np.einsum("g,kg->k", drawn, columns_first)
     return _alpha_of_coincidences(sums, columns, pairs.score.distinct, level)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flask_eval.analysis.agreement.arrays import Bools, Floats, Ints, distinct
+from flask_eval.analysis.agreement.arrays import Bools, Floats, Ints, distinct, sums_by
 from flask_eval.analysis.agreement.scales import Scale, ScaleEnds, scales_of
 
 KINDS = ("human", "judge", "metric")
@@ -41,6 +41,12 @@ class Ratings:
     """Positions in `Study.raters`."""
     score: Floats
     """The number; on a nominal scale the position in `Study.labels`."""
+    mixed: Bools
+    """Whether it is a mean of samples that differ: no point of a scale, even where it looks like one."""
+
+    def take(self, where: Ints) -> Ratings:
+        """Some of the ratings."""
+        return Ratings(self.unit[where], self.rater[where], self.score[where], self.mixed[where])
 
     def __len__(self) -> int:
         return int(self.unit.size)
@@ -101,31 +107,19 @@ class Study:
 
         Sorted by unit, then rater. Labels without a most frequent one give no score.
         """
-        return self._once[0]
-
-    @cached_property
-    def averaged(self) -> Bools:
-        """(raters,) whether any score of a rater is the mean of several samples."""
-        return self._once[1]
-
-    @cached_property
-    def _once(self) -> tuple[Ratings, Bools]:
-        one = self.single
-        key = one.unit * len(self.raters) + one.rater
-        found, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
-        rater = found % max(len(self.raters), 1)
+        one, raters = self.single, max(len(self.raters), 1)
+        key = one.unit * raters + one.rater
+        found, first, inverse, count = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
+        unit, rater, score = found // raters, found % raters, one.score[first]
         if found.size == key.size:
-            order = np.argsort(key, kind="stable")
-            made = Ratings(one.unit[order], one.rater[order], one.score[order])
-            return made, np.zeros(len(self.raters), bool)
-        score = tidy(np.bincount(inverse, one.score) / count)
-        labelled = self.nominal[rater, self.skill[found // len(self.raters)]]
-        if (labelled & (count > 1)).any():
-            score = np.where(labelled & (count > 1), mode(inverse, one.score, found.size), score)
+            return Ratings(unit, rater, score, np.zeros(found.size, bool))
+        differ = sums_by(inverse, found.size, one.score != score[inverse]) > 0
+        means = tidy(sums_by(inverse, found.size, one.score) / count)
+        labelled = self.nominal[rater, self.skill[unit]]
+        modes = mode(inverse, one.score, found.size) if (differ & labelled).any() else means
+        score = np.where(differ, np.where(labelled, modes, means), score)
         keep = ~np.isnan(score)
-        averaged = np.zeros(len(self.raters), bool)
-        averaged[rater[(count > 1) & ~labelled]] = True
-        return Ratings((found // len(self.raters))[keep], rater[keep], score[keep]), averaged
+        return Ratings(unit[keep], rater[keep], score[keep], (differ & ~labelled)[keep])
 
     def of_kind(self, kind: str) -> list[int]:
         """The raters of a kind."""
@@ -134,7 +128,8 @@ class Study:
 
 def tidy(means: Floats) -> Floats:
     """Means without the noise of their last digits, so that equal ones are equal."""
-    scale = 10.0 ** (11 - np.ceil(np.log10(np.abs(means).max()))) if means.size and np.abs(means).max() > 0 else 1.0
+    largest = float(np.abs(means).max(initial=0.0))
+    scale = 10.0 ** np.clip(11 - np.ceil(np.log10(largest)), -300, 300) if largest else 1.0
     return np.asarray(np.round(means * scale) / scale)
 
 
@@ -214,7 +209,7 @@ def study_of(
         model=codes["model"][0][place],
         cluster=cluster,
         n_clusters=n_clusters,
-        single=Ratings(unit.reshape(-1), scored.rater[inside], score[inside]),
+        single=Ratings(unit.reshape(-1), scored.rater[inside], score[inside], np.zeros(unit.size, bool)),
         sample=columns["sample"].iloc[row[inside]].to_numpy(np.int64),
         variant=codes["variant"][0][inside],
         row=row[inside],

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from flask_eval.analysis.agreement.arrays import Bools, Ints, sums_by
 from flask_eval.analysis.agreement.paired import Codes, codes_of
 from flask_eval.analysis.agreement.scales import Scale, common
-from flask_eval.analysis.agreement.study import Ratings, Study, mode, tidy
+from flask_eval.analysis.agreement.study import Study, mode, tidy
 
 NUMBERS, LABELS = 1, 2
+_MIXED = "means of samples are no points of the scale"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +29,10 @@ class Side:
     """(skills,) NUMBERS, LABELS, both added up, or 0."""
     scale: Scale | None
     """Its scale; none where its people's scales differ."""
-    no_points: str = ""
-    """Why its scores are no points of a scale once any of them lies off the points; empty where a few may."""
-    is_mean: bool = False
-    """Whether it is the mean of people, which is never a point of a scale."""
-
-    @cached_property
-    def on_points(self) -> Bools:
-        """(n,) which scores are points of its scale."""
-        if self.scale is None:
-            return np.zeros(self.unit.size, bool)
-        return self.scale.on_points(self.score.distinct)[self.score.code]
+    on_points: Bools
+    """(n,) which scores are points of its scale."""
+    no_points: str
+    """Why none of its scores counts as a point once any does not; empty where a few may be left out."""
 
     def positions(self, n_units: int) -> Ints:
         """(units,) where each unit stands in `unit`; -1 where it does not."""
@@ -50,18 +43,11 @@ class Side:
 
 def side_of(study: Study, rater: int) -> Side:
     """One rater's scores, samples averaged."""
-    where = np.flatnonzero(study.ratings.rater == rater)
-    unit, score = study.ratings.unit[where], codes_of(study.ratings.score[where])
-    scale = study.scales[rater]
-    mean = bool(study.averaged[rater]) and not scale.on_points(score.distinct).all()
-    return Side(
-        study.raters[rater],
-        unit,
-        score,
-        _levels(study, np.full(unit.size, rater), unit),
-        scale,
-        "means of samples are no points of the scale" if mean else "",
-    )
+    own = study.ratings.take(np.flatnonzero(study.ratings.rater == rater))
+    scale, score = study.scales[rater], codes_of(own.score)
+    on_points = scale.on_points(score.distinct)[score.code] & ~own.mixed
+    why = _MIXED if own.mixed.any() else ""
+    return Side(study.raters[rater], own.unit, score, _levels(study, own.rater, own.unit), scale, on_points, why)
 
 
 def _levels(study: Study, rater: Ints, unit: Ints) -> Ints:
@@ -75,22 +61,21 @@ def _levels(study: Study, rater: Ints, unit: Ints) -> Ints:
 
 def together(study: Study, raters: Sequence[int]) -> Iterator[Side]:
     """The mean of people's scores, and what most of them gave (no score where two are equally frequent)."""
-    where = np.flatnonzero(np.isin(study.ratings.rater, list(raters)))
-    own = Ratings(study.ratings.unit[where], study.ratings.rater[where], study.ratings.score[where])
+    own = study.ratings.take(np.flatnonzero(np.isin(study.ratings.rater, list(raters))))
     levels = _levels(study, own.rater, own.unit)
     scale = common([study.scales[rater] for rater in raters])
     count = sums_by(own.unit, study.n_units)
     unit = np.flatnonzero(count)
-    sums = sums_by(own.unit, study.n_units, own.score)
-    mean = tidy(sums[unit] / count[unit])
-    yield Side("mean", unit, codes_of(mean), levels, scale, is_mean=True)
+    mean = tidy(sums_by(own.unit, study.n_units, own.score)[unit] / count[unit])
+    never = np.zeros(unit.size, bool)
+    yield Side("mean", unit, codes_of(mean), levels, scale, never, "a mean of people's scores is no point of the scale")
     most = mode(own.unit, own.score, study.n_units)
     unit = np.flatnonzero(~np.isnan(most))
-    averaged = bool(study.averaged[list(raters)].any())
     score = codes_of(most[unit])
-    off = averaged and scale is not None and not scale.on_points(score.distinct).all()
-    no_points = "means of samples are no points of the scale" if off else ""
-    yield Side("majority", unit, score, levels, scale, no_points)
+    on_points = ~(sums_by(own.unit, study.n_units, own.mixed) > 0)[unit]
+    if scale is not None:
+        on_points &= scale.on_points(score.distinct)[score.code]
+    yield Side("majority", unit, score, levels, scale, on_points, _MIXED if own.mixed.any() else "")
 
 
 def reason_for_scales(judge: Scale | None, human: Scale | None, judge_score: Codes, human_score: Codes) -> str:
