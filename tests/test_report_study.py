@@ -300,7 +300,9 @@ def test_report_reads_a_certificate_and_refuses_a_changed_one(demo, run) -> None
         code, output = run("report", demo.folder / "run", "-o", page, "--certificate", file)
         assert code == 2
         assert words in output
-    assert run("report", demo.folder / "run", "-o", page, "--certificate", "nowhere.json")[0] == 2
+    file.write_bytes(b"\xff\xfe")
+    for name in (file, "nowhere.json"):
+        assert run("report", demo.folder / "run", "-o", page, "--certificate", name)[0] == 2
 
 
 # ---- the screen and Markdown --------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ from flask_eval.analysis.trust.ppi import (
     calibrated_means,
 )
 from flask_eval.errors import UserError, nearest
-from flask_eval.ratings import DIMENSIONS, INSTANCE_COLUMNS, RatingTable
+from flask_eval.ratings import DIMENSIONS, INSTANCE_COLUMNS, RatingTable, as_table
 from flask_eval.schema import Slice
 
 By = Sequence[Sequence[str]]
@@ -152,6 +152,7 @@ def agree(
     Raises:
         UserError: a rater, a dimension or a slice does not occur, or nothing can be compared.
     """
+    table = as_table(table)
     ratings, notes = _prepared(table, judges, humans, scales)
     spread = confidence if resamples else None
     clusters = dict(zip(table.instances["instance"], table.instances["cluster"], strict=True))

@@ -24,7 +24,7 @@ from flask_eval.analysis.scores import (
 from flask_eval.analysis.text import markdown_table, number, percent, shown
 from flask_eval.errors import UserError, nearest
 from flask_eval.metrics import METRICS
-from flask_eval.ratings import DIMENSIONS, INSTANCE_COLUMNS, RatingTable
+from flask_eval.ratings import DIMENSIONS, INSTANCE_COLUMNS, RatingTable, as_table
 from flask_eval.schema import Slice
 
 By = Sequence[str | Sequence[str]] | str
@@ -149,7 +149,7 @@ def slice_scores(
     if isinstance(table, Coded):
         data, source = table, table.table
     else:
-        source = table.only(raters=raters, models=models, skills=skills)
+        source = as_table(table).only(raters=raters, models=models, skills=skills)
         data = coded(source)
     tables = _tables_of(by, source)
     notes = [*source.notes, *data.notes]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from flask_eval.cli.common import json_option, names_of, say, write_json
-from flask_eval.cli.sources import open_sources, source_options, tables_of
+from flask_eval.cli.sources import open_sources, scales_of, source_options, tables_of
 from flask_eval.errors import UserError
 
 
@@ -27,13 +27,6 @@ from flask_eval.errors import UserError
     "--judge", "judges", metavar="R,...", help="These raters are the judges (default: kind judge and metric)."
 )
 @click.option("--human", "humans", metavar="R,...", help="These raters are the people (default: kind human).")
-@click.option(
-    "--scale",
-    "scales",
-    multiple=True,
-    metavar="[RATER=]LOW-HIGH[:STEP]|nominal",
-    help="A scale, for one rater or for all; a score outside counts as out of range.",
-)
 @click.option(
     "--kappa-weights",
     type=click.Choice(["value", "position"]),
@@ -108,32 +101,6 @@ def agree_command(**options: Any) -> int:
     if options["json_file"] != "-":
         click.echo(screen(study, table))
     return 0
-
-
-def scales_of(texts: tuple[str, ...], raters: list[str]) -> dict[str, Any]:
-    """`--scale` as ends, labels or `nominal` by rater; `""` for all others."""
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, sign, ends = text.rpartition("=")
-        if sign and name not in raters:
-            from flask_eval.errors import nearest
-
-            raise UserError(f"--scale {text}: no rater is called '{name}'{nearest(name, raters)}")
-        found[name if sign else ""] = _scale(ends, text)
-    return found
-
-
-def _scale(ends: str, text: str) -> Any:
-    import re
-
-    if ends.strip() == "nominal":
-        return "nominal"
-    number = r"([-+]?\d+(?:\.\d+)?)"
-    match = re.fullmatch(rf"\s*{number}\s*(?:-|\.\.|to)\s*{number}\s*(?::\s*{number}\s*)?", ends)
-    if match is None or float(match[1]) >= float(match[2]):
-        raise UserError(f"--scale {text}: write LOW-HIGH such as 1-5, LOW-HIGH:STEP such as 1-5:0.5, or nominal")
-    low, high = float(match[1]), float(match[2])
-    return (low, high) if match[3] is None else (low, high, float(match[3]))
 
 
 def thresholds_of(texts: tuple[str, ...]) -> dict[str, float]:

@@ -25,7 +25,7 @@ from flask_eval.ratings.columns import (
     ScaleEnds,
     Source,
 )
-from flask_eval.ratings.reading import export_table, read_ratings
+from flask_eval.ratings.reading import as_table, export_table, read_ratings
 from flask_eval.ratings.table import RatingTable, SkillFacts
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "ScaleEnds",
     "SkillFacts",
     "Source",
+    "as_table",
     "export_table",
     "read_ratings",
 ]

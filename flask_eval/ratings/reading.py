@@ -73,3 +73,8 @@ def export_table(run: Source) -> pd.DataFrame:
     if pd.api.types.is_float_dtype(score) and (score.dropna() % 1 == 0).all():
         return ratings.assign(score=score.astype("Int64"))
     return ratings
+
+
+def as_table(source: RatingTable | Source) -> RatingTable:
+    """A table as it is; anything else is read as a source of ratings."""
+    return source if isinstance(source, RatingTable) else read_ratings(source)

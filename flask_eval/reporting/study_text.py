@@ -183,7 +183,7 @@ def _outstanding(view: View) -> Iterator[list[str]]:
         more = len(found) - _MOST_EFFECTS
         shown = [f"- {text}" for text in found[:_MOST_EFFECTS]] + ([f"- and {more} more"] if more > 0 else [])
         yield ["What stands out (only where the interval leaves out no effect):", *_wrap(shown)]
-    elif view.study.resamples:
+    elif view.study.resamples and view.study.rater_effects:
         yield _wrap(["No rater stands out: no effect whose interval leaves out 0."])
 
 

@@ -121,10 +121,10 @@ def alpha_draws(sheet: Sheet, level: Level, draws: Ints | npt.NDArray[np.int32])
     np.add.at(by_cluster, place, own)
     sums = np.empty((len(draws), own.shape[1]))
     columns_first = np.ascontiguousarray(by_cluster.T)
-    for place, row in enumerate(draws):
+    for number, row in enumerate(draws):
         # not a matrix product: its threads would cost more than they save, least of all on a busy machine
         drawn = np.bincount(row, minlength=sheet.n_clusters).astype(np.float64)
-        sums[place] = np.einsum("g,kg->k", drawn, columns_first)
+        sums[number] = np.einsum("g,kg->k", drawn, columns_first)
     return _alpha_of_coincidences(sums, columns, pairs.score.distinct, level)
 
 
