@@ -88,6 +88,13 @@ def test_every_command_in_the_docs_has_options_that_exist(page):
         assert used <= known | {"--help"}, line
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_command_that_a_doc_mentions_exists(page):
+    """Within a sentence too."""
+    for word in re.findall(r"`flask-eval (\w[\w-]*)", page.read_text()):
+        assert word in COMMANDS, word
+
+
 def test_the_readme_is_short():
     """What, the two commands, a picture, the three uses."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 81

@@ -160,7 +160,7 @@ def _method(made: Numbers, data: Coded) -> list[str]:
     if scores.resamples:
         lines.append(
             f"Intervals hold with {scores.confidence:.0%} confidence, each for itself. Intervals that overlap do not prove "
-            "that two models are equal; the command flask-eval compare tests them instance by instance."
+            "that two models are equal, and those that do not were not tested against each other instance by instance."
         )
     if data.notes:
         lines += data.notes
