@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff]")
 _LOOKS_LIKE_A_KEY = re.compile(r"\b(?:sk|gsk|xai|hf)[-_][\w-]{8,}|\bAIza[\w-]{8,}|\bbearer\s+\S+", re.IGNORECASE)
 
 
@@ -92,3 +93,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def masked(text: str) -> str:
     """A text with all that looks like a key hidden."""
     return _LOOKS_LIKE_A_KEY.sub("[key]", text)
+
+
+def for_terminal(text: str) -> str:
+    """A text that a terminal shows and does not obey: keys hidden, control and bidirectional characters as `<U+001B>`."""
+    return _UNSEEN.sub(lambda found: f"<U+{ord(found.group()):04X}>", masked(text))

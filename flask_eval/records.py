@@ -314,7 +314,13 @@ def record_error(
     message = message[:1].lower() + message[1:]
     if own is not None and (getattr(own, "path", None) or isinstance(fault.get("input"), dict)):
         return RecordError(where, message)
-    return RecordError(where, f"field '{field}': {message}, got {shown}" if field else f"{message}")
+    if not field or path[0] in _UNSHOWN:
+        return RecordError(where, f"field '{field}': {message}" if field else message)
+    return RecordError(where, f"field '{field}': {message}, got {shown}")
+
+
+_UNSHOWN = {"base_url", "settings", "api_key_env"}
+"""Fields of a judge card where somebody may have put a key: the value is not repeated."""
 
 
 _UNION_ARMS = {"str", "int", "float", "bool"}

@@ -396,3 +396,200 @@ def test_a_pipe_that_closes_is_no_error(tmp_path, baseline):
         check=False,
     )
     assert done.stderr == ""
+
+
+def test_without_words_the_help_is_shown(run):
+    """A new user's first contact."""
+    code, out, _ = run()
+    assert code == 0
+    assert "First steps" in out
+
+
+def test_check_reads_standard_input_once_and_whole(run, study, monkeypatch):
+    """The first record counts, and its fault is seen."""
+    import io
+
+    text = study[0].read_text()
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert "6 instances, ok" in run("check", "-")[1]
+    monkeypatch.setattr("sys.stdin", io.StringIO(text.replace('"instruction"', '"instrction"', 1)))
+    code, _, err = run("check", "-")
+    assert code == 2
+    assert "standard input:1" in err
+
+
+def test_check_tells_domains_and_difficulties_that_the_taxonomy_does_not_know(run, study):
+    """They are no fault, since a taxonomy may be one's own."""
+    study[0].write_text(study[0].read_text().replace('"Math"', '"Maths"'))
+    code, _, err = run("check", study[0])
+    assert code == 0
+    assert "instances.jsonl:1" in err
+    assert "domain 'Maths' is not in the shipped taxonomy" in err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("settings: {api_key: hunter2secret}", "may hold a key"),
+        ("settings: {extra_headers: {Authorization: hunter2secret}}", "may hold a key"),
+        ("settings: {user: sk-hunter2secret0123}", "looks like a key"),
+        ("base_url: http://me:hunter2secret@h/v1", "no login"),
+        ("base_url: http://h/v1?api_key=hunter2secret", "no login, query"),
+        ("api_key_env: sk-hunter2secret0123", "api_key_env"),
+        ("prompt: flsk", "did you mean 'flask'"),
+    ],
+)
+def test_a_card_that_holds_a_key_is_refused_and_the_key_is_not_shown(run, tmp_path, line, said):
+    """Settings and addresses are written down with the run."""
+    (tmp_path / "card.yaml").write_text(f"name: x\nadapter: openai\nmodel: m\n{line}\n")
+    code, _, err = run("check", tmp_path / "card.yaml")
+    assert code == 2
+    assert said in err
+    assert "hunter2secret" not in err
+
+
+def test_skills_named_take_the_place_of_annotated_ones(run, study, tmp_path):
+    """So that an annotated set can be rated by a rubric of one's own."""
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nscale: {min: 0, max: 3}\nskills:\n  - {name: tone, criterion: 'Is it kind?', levels: {0: 'no', 3: 'yes'}}\n"
+    )
+    with openai_server() as server:
+        words = [
+            "--judge",
+            "openai:m",
+            "--base-url",
+            server.url,
+            "--rubrics",
+            tmp_path / "own.yaml",
+            "-o",
+            tmp_path / "run",
+        ]
+        code, _, err = run("score", *study, *words)
+        assert code == 2
+        assert "instances.jsonl:1: rubric set 'own' has no skill" in err
+        assert run("score", *study, *words, "--skills", "tone")[0] == 0
+    assert "| alpha | tone |" in run("slice", tmp_path / "run")[1]
+
+
+def test_a_prompt_with_a_scale_of_its_own_is_told(run, study, tmp_path):
+    """The user's scale is not swapped in silence."""
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nscale: {min: 0, max: 3}\nskills:\n  - {name: tone, criterion: 'Is it kind?', levels: {0: 'no', 3: 'yes'}}\n"
+    )
+    words = [
+        "--judge",
+        "openai:m",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--rubrics",
+        tmp_path / "own.yaml",
+        "--skills",
+        "tone",
+    ]
+    _, _, err = run("score", *study, *words, "--prompt", "skill_agnostic", "--dry-run")
+    assert "rates by rubric set 'overall', scale 1-5; 'own' has 0-3" in err
+
+
+def test_replayed_completions_that_match_nothing_are_told(run, study, tmp_path):
+    """And cells without a completion."""
+    rows = [
+        {"instance": "1", "model": "alpha", "text": verdict(logical_correctness=4, conciseness=5, comprehension=3)},
+        {"instance": "99", "model": "alpha", "text": "4"},
+        {"instance": "2", "model": "alpha", "skill": "harmlesness", "text": "4"},
+    ]
+    write_jsonl(tmp_path / "old.jsonl", rows)
+    code, _, err = run("score", *study, "--judge", f"replay:{tmp_path / 'old.jsonl'}", "-o", tmp_path / "run")
+    assert code == 0
+    assert "2 of 3 completions" in err
+    assert "10 of 12 cells have no completion" in err
+    assert "ratings failed (the last:" in err
+
+
+def test_the_reason_of_failed_calls_is_told(run, study, tmp_path):
+    """Also where only a few failed."""
+    from servers import Raw
+
+    with openai_server(raw=lambda *_: Raw(400, '{"error": {"message": "no json_schema here"}}')) as server:
+        code, _, err = run(
+            "score", *study, "--judge", "openai:m", "--base-url", server.url, "-o", tmp_path / "run", "--limit", "2"
+        )
+    assert "no json_schema here" in err
+    assert "the same command asks them again" in err
+    assert code in (0, 3)
+
+
+def test_a_replayed_file_may_be_named_by_another_path(run, study, tmp_path, monkeypatch):
+    """What counts is what it holds."""
+    write_jsonl(
+        tmp_path / "old.jsonl",
+        [{"instance": "1", "model": "alpha", "text": verdict(logical_correctness=4, conciseness=5, comprehension=3)}],
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run("score", *study, "--judge", "replay:old.jsonl", "-o", "run", "--limit", "1")[0] == 0
+    assert run("score", *study, "--judge", f"replay:{tmp_path / 'old.jsonl'}", "-o", "run", "--limit", "1")[0] == 0
+
+
+def test_a_corrected_difficulty_is_taken_into_the_run(run, study, baseline):
+    """It shapes no prompt, so nothing is paid again; a changed instruction is refused."""
+    study[0].write_text(study[0].read_text().replace('"difficulty": 2', '"difficulty": 5'))
+    assert run("score", *study, "--judge", "metric:rouge_l", "-o", baseline)[0] == 0
+    assert "difficulty=2" not in run("slice", baseline, "--by", "difficulty")[1]
+    study[0].write_text(study[0].read_text().replace("Question 1", "Question one"))
+    code, _, err = run("score", *study, "--judge", "metric:rouge_l", "-o", baseline)
+    assert code == 2
+    assert "(instruction)" in err
+
+
+@pytest.mark.parametrize("words", [["score"], ["report"], ["export"]])
+def test_an_output_that_cannot_be_written_is_the_users_to_mend(run, study, baseline, tmp_path, words):
+    """Exit 2, with the path."""
+    (tmp_path / "file").write_text("x")
+    inputs = [*study, "--judge", "metric:rouge_l"] if words == ["score"] else [baseline]
+    code, _, err = run(*words, *inputs, "-o", tmp_path / "file" / "out.csv")
+    assert code == 2
+    assert str(tmp_path / "file") in one_line(err.splitlines()[-1])
+
+
+def test_results_as_json_stand_alone_on_standard_output(run, tmp_path):
+    """The demo's table goes elsewhere then."""
+    _, out, _ = run("demo", tmp_path / "demo", "--json", "-")
+    assert json.loads(out)["runs"]["run"]["cells"]["left"] == 0
+
+
+def test_a_scale_keeps_intervals_and_scores_within_its_ends(run, tmp_path):
+    """A ratings file does not tell its scale; the user does."""
+    rows = [
+        {"instance": str(k), "model": "a", "skill": "s", "rater": "j", "kind": "judge", "score": score}
+        for k, score in enumerate((4, 5, 40))
+    ]
+    write_jsonl(tmp_path / "r.jsonl", rows)
+    row = json.loads(run("slice", tmp_path / "r.jsonl", "--scale", "1-5", "--json", "-")[1])["rows"][0]
+    assert (row["n_ratings"], row["n_missing"], row["mean"]) == (2, 1, 4.5)
+    assert 1 <= row["low"] <= row["high"] <= 5
+
+
+def test_labels_have_no_mean_and_say_so(run, tmp_path):
+    """Text and page too."""
+    rows = [
+        {"instance": str(k), "model": "a", "skill": "s", "rater": "j", "kind": "judge", "score": "yes"}
+        for k in range(3)
+    ]
+    write_jsonl(tmp_path / "r.jsonl", rows)
+    row = json.loads(run("slice", tmp_path / "r.jsonl", "--json", "-")[1])["rows"][0]
+    assert row["mean"] is None
+    assert row["undefined"]["mean"]
+    assert run("report", tmp_path / "r.jsonl", "-o", tmp_path / "r.html")[0] == 0
+
+
+def test_control_characters_in_names_do_not_reach_the_terminal(run, tmp_path):
+    """An escape sequence in a field is shown, not carried out."""
+    (tmp_path / "i.jsonl").write_text('{"id": 1, "instr\\u001b[31muction": "x"}\n')
+    _, _, err = run("check", tmp_path / "i.jsonl")
+    assert "\x1b" not in err
+    assert "<U+001B>" in err
+
+
+def test_a_semicolon_table_is_told(run, tmp_path):
+    """As spreadsheets of some countries write it."""
+    (tmp_path / "i.csv").write_text("id;instruction;reference\n1;x;y\n")
+    assert "separated by `;`" in run("check", tmp_path / "i.csv")[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 import sys
 import traceback
 from importlib import import_module
@@ -11,9 +10,7 @@ from typing import Any
 
 import click
 
-from flask_eval.errors import FlaskEvalError, StoppedError, UserError, masked, nearest
-
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff]")
+from flask_eval.errors import FlaskEvalError, StoppedError, UserError, for_terminal, nearest
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Take the tour on shipped sample data: no key, no network."),
@@ -128,7 +125,7 @@ def _run(args: list[str] | None) -> int:  # noqa: C901, PLR0911 (one return a ki
 
 
 def _fail(message: str, code: int) -> int:
-    line = _UNSEEN.sub(lambda found: f"<U+{ord(found.group()):04X}>", masked(" ".join(message.split())))
+    line = for_terminal(" ".join(message.split()))
     click.echo(f"flask-eval: {line}", err=True)
     return code
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from flask_eval.cli.common import say
-from flask_eval.errors import RecordError, UserError
+from flask_eval.errors import RecordError, UserError, for_terminal
 
 
 @click.command("check", short_help="Check your own files: rubrics, judge cards, instances, responses ...")
@@ -30,7 +30,7 @@ def check_command(files: tuple[str, ...], rubrics: str) -> int:
             faults += 1
             say(f"flask-eval: {error}")
         else:
-            click.echo(f"{name}: {said}")
+            click.echo(for_terminal(f"{name}: {said}"))
     return 2 if faults else 0
 
 
@@ -143,9 +143,12 @@ def _instances(name: str, rubrics: str) -> str:
         named = [*instance.annotation.skills, *(i.skill for i in instance.checklist)]
         check_rubrics(instance, rubric_set, place)
         check_skills([s for s in named if s not in own], rubric_set, place)
-        strange |= {f"domain '{d}'": place for d in instance.annotation.domains if d not in domains}
+        for domain in instance.annotation.domains:
+            if domain not in domains:
+                strange.setdefault(f"domain '{domain}'", place)
         level = instance.annotation.difficulty
-        strange |= {f"difficulty {level}": place} if level is not None and level not in levels else {}
+        if level is not None and level not in levels:
+            strange.setdefault(f"difficulty {level}", place)
     for what, place in list(strange.items())[:5]:
         say(f"note: {place}: {what} is not in the shipped taxonomy")
     bare = sum(not i.annotation.skills for i in found)

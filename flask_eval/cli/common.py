@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from flask_eval.errors import for_terminal
+
 json_option = click.option(
     "--json", "json_file", metavar="FILE", help="Write the result record as JSON (-: standard output)."
 )
@@ -19,7 +21,7 @@ json_option = click.option(
 
 def say(text: str) -> None:
     """A line for people, on standard error."""
-    click.echo(text, err=True)
+    click.echo(for_terminal(text), err=True)
 
 
 def write_json(target: str | None, result: Mapping[str, Any]) -> None:

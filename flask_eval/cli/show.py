@@ -6,7 +6,7 @@ import json
 
 import click
 
-from flask_eval.errors import UserError, nearest
+from flask_eval.errors import UserError, for_terminal, nearest
 
 KINDS = ("rubrics", "judges", "prompts", "annotations", "metrics", "schemas")
 
@@ -81,5 +81,5 @@ def show_command(kind: str, name: str) -> int:
     elif one == "schemas":
         click.echo(json.dumps(content.json_schema(name), indent=2, ensure_ascii=False))
     else:
-        click.echo(content.text_of(content.find(one, name)), nl=False)
+        click.echo(for_terminal(content.text_of(content.find(one, name))), nl=False)
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from flask_eval.cli.common import json_option, outcomes_line, percent, without_line, write_json
+from flask_eval.errors import for_terminal
 
 
 @click.command("status", short_help="Tell a run's coverage, outcomes, tokens and cost.")
@@ -23,7 +24,7 @@ def status_command(run: str, json_file: str | None) -> int:
     write_json(json_file, found)
     if json_file != "-":
         for line in lines(found):
-            click.echo(line)
+            click.echo(for_terminal(line))
     return 0
 
 

@@ -49,6 +49,7 @@ _CLOSERS = re.compile(r"[^\w+\n]*\Z")
 _LEAD_IN = re.compile(r"\s*(?:-+|:|,|\()\s*(?=[^\d\s])|\s*[.)]\s+(?=[A-Z])")
 _NUMBERED = re.compile(r"^[^\w\n]*(?:\d+|[A-Za-z])[.):-]\s", re.MULTILINE)
 _NUMBER_ONLY = re.compile(r"[^\w\n]*\d+[.)]\s*\Z")
+MAX_GLOSSED_CHARS = 200
 _GLOSSED = re.compile(
     r"^[^\w\n]*[A-Za-z][\w'-]{0,30}(?:\s+[\w'-]{1,30}){0,2}\s*(?:\(|:\s*)(?=[^()\n]{1,20}\)?\s*\.?\Z)"
 )
@@ -257,7 +258,7 @@ def _opening(page: Page, lines: list[Span], scale: Scale) -> Mark | None:
 
 def _glossed(page: Page, lines: list[Span], scale: Scale) -> Mark | None:
     """`Good (4)`, `Response: 4`, as all that the text says."""
-    if len(lines) != 1:
+    if len(lines) != 1 or lines[0][1] - lines[0][0] > MAX_GLOSSED_CHARS:
         return None
     gloss = _GLOSSED.search(page.text, *lines[0])
     mark = take(page.text, gloss.end(), scale) if gloss else None

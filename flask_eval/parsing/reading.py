@@ -22,6 +22,7 @@ _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|thoughts|reasoning|scrat
 _BARE_THOUGHT_END = re.compile(rf"(?:(?<=\n){_THOUGHT_END.pattern}|{_THOUGHT_END.pattern}(?=\s*\n))", re.IGNORECASE)
 """Where thoughts end that a template opened: at a line's border, not in the middle of a sentence that quotes the tag."""
 _END_TOKENS = re.compile(r"(?:\s*(?:</s>|<\|[^|>\n]{1,30}\|>|<eos>|<end_of_turn>))+\s*\Z")
+_BLANKS = re.compile(r"[^\S\n]+")
 _NOT_A_BREAK = re.compile(r"[^\n]")
 MAX_OBJECTS = 1_000
 """How many objects are looked at, from the last backwards."""
@@ -132,7 +133,7 @@ def _placed(masked: str, nodes: Sequence[Node], known: dict[str, int]) -> list[_
     spans = [(start + first, end + first) for start, end in quoted("".join(_outlined(masked, nodes, first)))]
     placed = []
     for node in nodes:
-        line = _BULLET.sub("", _line_before(masked, node.start))
+        line = _BULLET.sub("", _BLANKS.sub(" ", _line_before(masked, node.start)))
         own = not inside(spans, node.start, node.end) and not is_attributed(masked, node.start, node.end)
         block = not line.strip(" \t*_`$([") or line.rstrip(" \t*_`$").endswith(":") or bool(_LEAD_IN.search(line))
         placed.append(_Placed(node, tuple(properties(node, known)), own, block))
@@ -155,7 +156,10 @@ def _outlined(masked: str, nodes: Sequence[Node], at: int) -> list[str]:
 
 def _stands_alone(text: str, node: Node) -> bool:
     """Whether a quoted object is all that its line says, but for words such as `my verdict`."""
-    before, after = _line_before(text, node.start), text[node.end : node.end + MAX_LINE_CHARS].partition("\n")[0]
+    before, after = (
+        _BLANKS.sub(" ", _line_before(text, node.start)),
+        text[node.end : node.end + MAX_LINE_CHARS].partition("\n")[0],
+    )
     lead = before.strip(" \t\"'“”\u2018\u2019`")
     return (
         not lead.startswith(">")

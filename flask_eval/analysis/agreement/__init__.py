@@ -8,6 +8,7 @@ Pure functions from the long table of ratings to frozen records; a measure that 
     ranking_accuracy    how often a judge orders two responses as people do
     confusion           what the judge gave where people gave each score
     disattenuated       the correlation corrected for the people's own unreliability
+    prepare             the ratings, coded once for several of these
     alpha               Krippendorff's alpha of a table of counts
 """
 
@@ -30,7 +31,7 @@ from flask_eval.analysis.agreement.records import (
     RankingAccuracy,
     to_dicts,
 )
-from flask_eval.analysis.agreement.setting import Options
+from flask_eval.analysis.agreement.setting import Options, Setting, prepare
 
 __all__ = [
     "INTER_RATER_MEASURES",
@@ -44,12 +45,14 @@ __all__ = [
     "Options",
     "Pair",
     "RankingAccuracy",
+    "Setting",
     "alpha",
     "confusion",
     "disattenuated",
     "inter_rater",
     "judge_difference",
     "judge_versus_human",
+    "prepare",
     "ranking_accuracy",
     "to_dicts",
 ]

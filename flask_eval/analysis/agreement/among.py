@@ -30,15 +30,15 @@ INTER_RATER_MEASURES = (*(f"alpha_{level}" for level in LEVELS), *CATEGORY_MEASU
 _OF_LABELS = ("alpha_nominal", *CATEGORY_MEASURES)
 
 
-def inter_rater(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[InterRater]:
+def inter_rater(ratings: pd.DataFrame | Setting, **options: Unpack[Options]) -> list[InterRater]:
     """How far raters agree among each other.
 
     One row a kind of raters (`of="raters"`), and one a rater with several samples (`of="samples"`), for each skill and
     for all of them pooled; a rater's samples are averaged before it is held against others.
 
     Args:
-        ratings: the long table. Rows count where `outcome` is `scored`, `item` is empty, and the score lies on the
-            rater's scale.
+        ratings: the long table, or what `prepare` made of it. Rows count where `outcome` is `scored`, `item` is empty,
+            and the score lies on the rater's scale.
         options: clusters, slice_of, by, within, scales, judges, humans, anonymous, kappa_weights, resamples, confidence,
             seed: see `Options`. Anonymous raters have no pairs, and no measure that needs a rater's own shares
             (Conger's kappa). `resamples` says only whether intervals are wanted: the jackknife needs none.
@@ -49,10 +49,10 @@ def inter_rater(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[Inter
     Raises:
         ValueError: a scale, a label or an option does not fit.
     """
-    setting = setting_of(ratings, **options)
+    setting = setting_of(ratings, options)
     return [
         _row(panel, part, skill, setting)
-        for panel in _panels(setting.study, options.get("anonymous", False))
+        for panel in _panels(setting.study, setting.anonymous)
         for part in setting.parts
         for skill in (*panel.skills(part), None)
     ]

@@ -17,7 +17,7 @@ from flask_eval.analysis.agreement.setting import Options, Scope, Setting, setti
 from flask_eval.analysis.agreement.sheet import Sheet, sheet_of
 
 
-def disattenuated(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[Disattenuated]:
+def disattenuated(ratings: pd.DataFrame | Setting, **options: Unpack[Options]) -> list[Disattenuated]:
     """What a judge's correlation with the mean of people would be if people were perfectly reliable.
 
     `corrected` = Pearson's r with the mean of people / the root of that mean's reliability. The reliability is the share
@@ -26,7 +26,7 @@ def disattenuated(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[Dis
     exceed 1 by chance. The judge's own unreliability stays in: it is a property of the judge.
 
     Args:
-        ratings: the long table, as in `judge_versus_human`.
+        ratings: the long table, as in `judge_versus_human`; or what `prepare` made of it.
         options: as in `judge_versus_human`.
 
     Returns:
@@ -38,7 +38,7 @@ def disattenuated(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[Dis
 
     Source: Spearman (1904), The Proof and Measurement of Association between Two Things; components as in `icc`.
     """
-    setting = setting_of(ratings, **options)
+    setting = setting_of(ratings, options)
     return [
         _row(setting, matches.judge.name, scope, scope.of(matches.mean))
         for matches in setting.matches()

@@ -17,11 +17,11 @@ from flask_eval.analysis.agreement.study import Study
 from flask_eval.analysis.agreement.targets import LABELS
 
 
-def confusion(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[Confusion]:
+def confusion(ratings: pd.DataFrame | Setting, **options: Unpack[Options]) -> list[Confusion]:
     """A matrix of counts for each judge, skill (then all pooled) and people (`each`, `majority`, and each person).
 
     Args:
-        ratings: the long table, as in `judge_versus_human`.
+        ratings: the long table, as in `judge_versus_human`; or what `prepare` made of it.
         options: as in `judge_versus_human`; those of intervals have no influence.
 
     Returns:
@@ -31,8 +31,7 @@ def confusion(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[Confusi
     Raises:
         ValueError: a scale, a label or an option does not fit.
     """
-    options["resamples"] = 0
-    setting = setting_of(ratings, **options)
+    setting = setting_of(ratings, options)
     return [
         _row(setting, matches.judge.name, human, scope, found)
         for matches in setting.matches()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import combinations
 from typing import Unpack
 
@@ -20,12 +21,12 @@ AGAINST = ("mean", "each", "majority")
 
 
 def judge_difference(
-    ratings: pd.DataFrame, *, against: Sequence[str] = AGAINST, **options: Unpack[Options]
+    ratings: pd.DataFrame | Setting, *, against: Sequence[str] = AGAINST, **options: Unpack[Options]
 ) -> list[JudgeDifference]:
     """How much better one judge agrees with people than another.
 
     Args:
-        ratings: the long table, as in `judge_versus_human`.
+        ratings: the long table, as in `judge_versus_human`; or what `prepare` made of it.
         against: which of `mean`, `each`, `majority`, and persons' names.
         options: as in `judge_versus_human`; `judges` picks those that are compared.
 
@@ -37,30 +38,64 @@ def judge_difference(
     Raises:
         ValueError: a scale, a label or an option does not fit.
     """
-    setting = setting_of(ratings, **options)
-    return [
-        _row(setting, (a, b), human, scope, (level, *results))
-        for a, b in combinations(setting.matches(), 2)
+    setting = setting_of(ratings, options)
+    pairs = list(combinations(setting.matches(), 2))
+    wanted = [
+        (scope, number, order)
+        for number, (first, _) in enumerate(pairs)
         for part in setting.parts
-        for scope in a.scopes(part)
-        for human in against
-        for level, results in _results(setting, a, b, (scope, human))
+        for order, scope in enumerate(first.scopes(part))
     ]
+    found: list[tuple[tuple[int, int, int], list[JudgeDifference]]] = []
+    for scope, group in _by_scope(wanted):
+        measured = _Measured(setting, scope)  # a judge's own measures serve all pairs that it is in
+        for number, order in group:
+            place = (number, setting.parts.index(scope.part), order)
+            found.append((place, _rows(measured, pairs[number], against)))
+    return [row for _, rows in sorted(found, key=lambda one: one[0]) for row in rows]
 
 
-def _results(
-    setting: Setting, a: Matches, b: Matches, wanted: tuple[Scope, str]
-) -> Iterator[tuple[str, tuple[Result, Result]]]:
-    scope, human = wanted
-    matched = [_common(scope, one, other) for one, other in zip(_matches(a, human), _matches(b, human), strict=True)]
-    if not matched:
-        return
-    for level in levels_of(scope):
-        found = [_at(setting, pair, level) for pair in matched]
-        first, second = (
-            mean_of_results(results) if human == "each" else results[0] for results in zip(*found, strict=True)
-        )
-        yield level, (first, second)
+def _by_scope(
+    wanted: Sequence[tuple[Scope, int, int]],
+) -> Iterator[tuple[Scope, list[tuple[int, int]]]]:
+    """Each scope once, with the pairs of judges that want it."""
+    groups: dict[tuple[int, str | None, str | None], tuple[Scope, list[tuple[int, int]]]] = {}
+    for scope, number, order in wanted:
+        key = (id(scope.part), scope.skill, scope.adjusted)
+        groups.setdefault(key, (scope, []))[1].append((number, order))
+    yield from groups.values()
+
+
+class _Measured:
+    """Measures within a scope, each made once."""
+
+    def __init__(self, setting: Setting, scope: Scope) -> None:
+        self.setting, self.scope = setting, scope
+        self._known: dict[tuple[str, str, str, bytes], Result] = {}
+
+    def at(self, matched: Match, level: str) -> Result:
+        """The measures of a match, which lies within the scope."""
+        digest = blake2b(matched.unit.tobytes() + matched.on_points.tobytes(), digest_size=16).digest()
+        key = (matched.judge.name, matched.human.name, level, digest)
+        if key not in self._known:
+            self._known[key] = at_level(
+                matched, level, weights=self.setting.weights, kappa_weights=self.setting.kappa_weights
+            )
+        return self._known[key]
+
+
+def _rows(measured: _Measured, judges: tuple[Matches, Matches], against: Sequence[str]) -> list[JudgeDifference]:
+    made = []
+    for human in against:
+        sides = zip(_matches(judges[0], human), _matches(judges[1], human), strict=True)
+        matched = [_common(measured.scope, one, other) for one, other in sides]
+        for level in levels_of(measured.scope) if matched else ():
+            found = [_at(measured, pair, level) for pair in matched]
+            first, second = (
+                mean_of_results(results) if human == "each" else results[0] for results in zip(*found, strict=True)
+            )
+            made.append(_row(measured, judges, human, (level, first, second)))
+    return made
 
 
 def _matches(matches: Matches, human: str) -> list[Match]:
@@ -71,29 +106,29 @@ def _matches(matches: Matches, human: str) -> list[Match]:
 
 def _common(scope: Scope, a: Match, b: Match) -> tuple[Match, Match]:
     """What of both lies in a scope and has both judges' scores; a point counts where it is one for both."""
-    both = np.intersect1d(a.unit, b.unit, assume_unique=True)
-    first, second = (one.only(np.searchsorted(one.unit, both)) for one in (a, b))
+    first, second = scope.units_of(a), scope.units_of(b)
+    if not np.array_equal(first.unit, second.unit):
+        both = np.intersect1d(first.unit, second.unit, assume_unique=True)
+        first, second = (one.only(np.searchsorted(one.unit, both)) for one in (first, second))
     points = first.on_points & second.on_points
-    return scope.of(replace(first, on_points=points)), scope.of(replace(second, on_points=points))
+    first, second = (replace(one, on_points=points) for one in (first, second))
+    return scope.adjust(first), scope.adjust(second)
 
 
-def _at(setting: Setting, pair: tuple[Match, Match], level: str) -> tuple[Result, Result]:
-    found = [at_level(one, level, weights=setting.weights, kappa_weights=setting.kappa_weights) for one in pair]
+def _at(measured: _Measured, pair: tuple[Match, Match], level: str) -> tuple[Result, Result]:
+    found = [measured.at(one, level) for one in pair]
     if level == INSTANCE and not np.array_equal(found[0].counted, found[1].counted):
         groups = np.intersect1d(found[0].counted, found[1].counted)
         kept = [one.only(np.flatnonzero(np.isin(one.points.group, groups))) for one in pair]
-        again = [at_level(one, level, weights=setting.weights, kappa_weights=setting.kappa_weights) for one in kept]
+        again = [measured.at(one, level) for one in kept]
         found = [replace(new, groups=old.groups) for new, old in zip(again, found, strict=True)]
     return found[0], found[1]
 
 
 def _row(
-    setting: Setting,
-    judges: tuple[Matches, Matches],
-    human: str,
-    scope: Scope,
-    found: tuple[str, Result, Result],
+    measured: _Measured, judges: tuple[Matches, Matches], human: str, found: tuple[str, Result, Result]
 ) -> JudgeDifference:
+    setting, scope = measured.setting, measured.scope
     level, first, second = found
     own = [Figures.of(result.estimates, replace(setting.asked, resamples=0)).measures for result in (first, second)]
     figures = Figures.of(

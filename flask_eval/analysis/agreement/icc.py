@@ -29,6 +29,7 @@ def components(sheet: Sheet, *, spread: bool = True) -> tuple[Floats, Floats, Fl
     total = sums.sum(axis=1, keepdims=True)
     if spread:
         total = np.concatenate([total, np.array([sheet.without(row) for row in sums])], axis=1)
+    total[:, total[4] - total[3] ** 2 / np.maximum(total[1], 1) <= 1e-12 * total[4, 0]] = np.nan
     units, ratings, squares, first, second, between = total
     with np.errstate(invalid="ignore", divide="ignore"):
         return (

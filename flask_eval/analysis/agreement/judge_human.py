@@ -12,7 +12,7 @@ from flask_eval.analysis.agreement.records import Figures, JudgeVersusHuman
 from flask_eval.analysis.agreement.setting import Matches, Options, Scope, Setting, setting_of
 
 
-def judge_versus_human(ratings: pd.DataFrame, **options: Unpack[Options]) -> list[JudgeVersusHuman]:
+def judge_versus_human(ratings: pd.DataFrame | Setting, **options: Unpack[Options]) -> list[JudgeVersusHuman]:
     """How far judges and metrics agree with people.
 
     For each judge, skill (then all pooled, then pooled with each skill's mean taken out), and people (`mean`, `each`:
@@ -21,8 +21,8 @@ def judge_versus_human(ratings: pd.DataFrame, **options: Unpack[Options]) -> lis
     `system` (the correlation of the models' means).
 
     Args:
-        ratings: the long table. Rows count where `outcome` is `scored`, `item` is empty, and the score lies on the
-            rater's scale.
+        ratings: the long table, or what `prepare` made of it. Rows count where `outcome` is `scored`, `item` is empty,
+            and the score lies on the rater's scale.
         options: clusters, slice_of, by, within, scales, judges, humans, anonymous, kappa_weights, resamples, confidence,
             seed: see `Options`.
 
@@ -33,7 +33,7 @@ def judge_versus_human(ratings: pd.DataFrame, **options: Unpack[Options]) -> lis
     Raises:
         ValueError: a scale, a label or an option does not fit.
     """
-    setting = setting_of(ratings, **options)
+    setting = setting_of(ratings, options)
     return [
         _row(setting, matches.judge.name, human, scope, (level, result))
         for matches in setting.matches()

@@ -20,7 +20,7 @@ _KINDS = ("concordant", "discordant", "tied_human", "tied_judge", "tied_both")
 
 
 def ranking_accuracy(
-    ratings: pd.DataFrame, *, tie_margin: float = 0.0, **options: Unpack[Options]
+    ratings: pd.DataFrame | Setting, *, tie_margin: float = 0.0, **options: Unpack[Options]
 ) -> list[RankingAccuracy]:
     """How often judges order two models' responses to one instance as people do.
 
@@ -29,7 +29,7 @@ def ranking_accuracy(
     orders alike, where its own ties count half.
 
     Args:
-        ratings: the long table, as in `judge_versus_human`.
+        ratings: the long table, as in `judge_versus_human`; or what `prepare` made of it.
         tie_margin: two of a judge's scores that differ by no more than this are tied. A judge with a continuous score
             gives no ties otherwise, and can then never be right where people give one.
         options: as in `judge_versus_human`.
@@ -44,7 +44,7 @@ def ranking_accuracy(
     """
     if not tie_margin >= 0:
         raise ValueError(f"tie_margin is {tie_margin}, but must not be negative")
-    setting = setting_of(ratings, **options)
+    setting = setting_of(ratings, options)
     return [
         _row(setting, matches.judge.name, human, scope, counted)
         for matches in setting.matches()

@@ -79,6 +79,8 @@ class Setting:
     weights: Weights | None
     """Resamples of the clusters; none where no interval is asked for."""
     kappa_weights: KappaWeights
+    anonymous: Anonymous
+    """Raters that are only places in a list."""
 
     def out_of_range(self, judge: str) -> int:
         """How many scores of a judge and of people lay outside their scale."""
@@ -93,7 +95,16 @@ class Setting:
                 yield matches_of(self.study, side_of(self.study, rater), self.people)
 
 
-def setting_of(
+def setting_of(ratings: pd.DataFrame | Setting, options: Options) -> Setting:
+    """A setting as it is, or made of ratings."""
+    if not isinstance(ratings, Setting):
+        return prepare(ratings, **options)
+    if options:
+        raise ValueError(f"what is prepared knows its options already: leave out {', '.join(options)}")
+    return ratings
+
+
+def prepare(
     ratings: pd.DataFrame,
     *,
     clusters: Mapping[str, str] | None = None,
@@ -109,7 +120,25 @@ def setting_of(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Setting:
-    """Code the long table and its slices; see `Options`.
+    """Code the long table and its slices once, for several questions.
+
+    Args:
+        ratings: the long table.
+        clusters: see `Options`, as for all others.
+        slice_of: see there.
+        by: see there.
+        within: see there.
+        scales: see there.
+        judges: see there.
+        humans: see there.
+        anonymous: see there.
+        kappa_weights: see there.
+        resamples: see there.
+        confidence: see there.
+        seed: see there.
+
+    Returns:
+        What every function of this package takes in place of the ratings and their options.
 
     Raises:
         ValueError: a scale, a label or an option does not fit.
@@ -120,7 +149,7 @@ def setting_of(
     study = study_of(ratings, clusters=clusters, scales=scales, judges=judges, humans=humans)
     weights = Weights(study.n_clusters, resamples, seed) if asked.spread else None
     parts = parts_of(study, ratings, slice_of, by, within)
-    return Setting(study, parts, _people(study, anonymous), asked, weights, kappa_weights)
+    return Setting(study, parts, _people(study, anonymous), asked, weights, kappa_weights, anonymous)
 
 
 def _people(study: Study, anonymous: Anonymous) -> People | None:
@@ -149,6 +178,14 @@ class Scope:
     adjusted: str | None
 
     def of(self, matched: Match) -> Match:
+        """What of a match lies in it, adjusted."""
+        return self.adjust(self.units_of(matched))
+
+    def adjust(self, matched: Match) -> Match:
+        """A match with each skill's mean taken out, where that is asked for."""
+        return matched.skill_centred() if self.adjusted else matched
+
+    def units_of(self, matched: Match) -> Match:
         """What of a match lies in it."""
         study, unit = matched.study, matched.unit
         where = np.arange(unit.size)
@@ -157,8 +194,7 @@ class Scope:
             where = np.arange(*np.searchsorted(study.skill[unit], [position, position + 1]))
         if self.part.inside is not None:
             where = where[self.part.inside[unit[where]]]
-        found = matched if where.size == unit.size else matched.only(where)
-        return found.skill_centred() if self.adjusted else found
+        return matched if where.size == unit.size else matched.only(where)
 
 
 @dataclass(frozen=True, eq=False)
