@@ -132,12 +132,12 @@ def levels(n: int, spread: float, draws: int, seed: int = 1) -> dict[str, float]
         judge = 0.8 * people + 0.4 * spread * rng.standard_normal(8)
         big = _points(rng, people, judge, 60_000)
         truth = {f"system: {name}": e.value for name, e in system_level(big).estimates.items()}
-        truth |= {f"instance: {name}": e.value for name, e in instance_level(big, spread=False).estimates.items()}
+        truth |= {f"instance: {name}": e.value for name, e in instance_level(big).estimates(spread=False).items()}
         for draw in range(max(draws // fixed // 5, 1)):
             points = _points(rng, people, judge, n)
             weights = Weights(n, 1000, draw)
             found = {f"system: {name}": e for name, e in system_level(points, weights).estimates.items()}
-            found |= {f"instance: {name}": e for name, e in instance_level(points).estimates.items()}
+            found |= {f"instance: {name}": e for name, e in instance_level(points).estimates().items()}
             for name, estimate in found.items():
                 ends = interval_of(estimate).ends
                 value = truth[name]

@@ -8,22 +8,9 @@ import pytest
 from samples import NO_DATA, SHARED
 
 import flask_eval as fe
-from flask_eval.cli import _run
 from flask_eval.records import read_rows, write_jsonl
 
 real = pytest.mark.skipif(not SHARED.is_dir(), reason=NO_DATA)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-
-    def command(*words):
-        code = _run([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return command
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from flask_eval.analysis.agreement import (
     inter_rater,
     judge_difference,
     judge_versus_human,
+    prepare,
     ranking_accuracy,
 )
 
@@ -402,6 +403,28 @@ def test_slices_may_go_by_what_a_rating_says(ratings):
         only(rows, judge="j1", human="mean", skill="clear", level="system", slice="model=m2").measures["pearson"]
         is None
     )
+
+
+def test_labels_of_ratings_may_be_lists_of_mappings(ratings):
+    labels = {f"m{k}": [{"size": "small" if k < 2 else "big"}, {"size": "any"}] for k in range(4)}
+    rows = judge_versus_human(ratings, slice_of=ratings["model"].map(labels), resamples=0)
+    assert {row.slice for row in rows} == {"size=small", "size=big", "size=any"}
+    same = only(rows, judge="j1", human="mean", skill="clear", level="item", slice="size=any")
+    assert (
+        same.measures
+        == only(
+            judge_versus_human(ratings, resamples=0), judge="j1", human="mean", skill="clear", level="item"
+        ).measures
+    )
+
+
+def test_what_is_prepared_once_serves_every_question(ratings):
+    prepared = prepare(ratings, scales=dict.fromkeys(PEOPLE, (1, 5)), resamples=50, anonymous={"cem"})
+    options = {"scales": dict.fromkeys(PEOPLE, (1, 5)), "resamples": 50, "anonymous": {"cem"}}
+    for find in (inter_rater, judge_versus_human, judge_difference, ranking_accuracy, confusion, disattenuated):
+        assert find(prepared) == find(ratings, **options)
+    with pytest.raises(ValueError, match="leave out seed"):
+        inter_rater(prepared, seed=1)
 
 
 # ---- the other questions ------------------------------------------------------------------------------------------

@@ -10,22 +10,9 @@ import pytest
 from samples import verdict, write_study
 from servers import openai_server
 
-from flask_eval.cli import _run
 from flask_eval.records import read_rows, write_jsonl
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-
-    def command(*words):
-        code = _run([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return command
 
 
 @pytest.fixture

@@ -53,6 +53,13 @@ _PLACE = re.compile(r"#\d+$")
 """The end of the name of a rater that is only a place in a list."""
 
 
+_ROWS = (
+    "inter_rater", "judge_vs_human", "judge_differences", "ranking_accuracy", "confusion", "disattenuated",
+    "replaceability", "ceiling", "rater_effects", "orthogonality", "noise_floor", "calibrated", "calibrated_differences",
+)  # fmt: skip
+"""The parts of a study, in the order of the record."""
+
+
 @dataclass(frozen=True)
 class AgreementStudy:
     """What an agreement study shows: rows, each with n, interval and method, or the reason why there is none."""
@@ -94,12 +101,7 @@ class AgreementStudy:
 
     def to_dict(self) -> dict[str, Any]:
         """What `agree --json` writes."""
-        names = [
-            "inter_rater", "judge_vs_human", "judge_differences", "ranking_accuracy", "confusion", "disattenuated",
-            "replaceability", "ceiling", "rater_effects", "orthogonality", "noise_floor", "calibrated",
-            "calibrated_differences",
-        ]  # fmt: skip
-        made: dict[str, Any] = {name: [row.to_dict() for row in getattr(self, name)] for name in names}
+        made: dict[str, Any] = {name: [row.to_dict() for row in getattr(self, name)] for name in _ROWS}
         options = ("confidence", "resamples", "seed", "epsilon", "kappa_weights", "n_people", "n_judges")
         return made | {name: getattr(self, name) for name in options} | {"notes": list(self.notes)}
 
@@ -215,12 +217,6 @@ def agree(
         n_judges=int((kinds != "human").sum()),
         notes=tuple(dict.fromkeys(notes)),
     )
-
-
-_ROWS = (
-    "inter_rater", "judge_vs_human", "judge_differences", "ranking_accuracy", "confusion", "disattenuated",
-    "replaceability", "ceiling", "rater_effects", "orthogonality", "noise_floor", "calibrated", "calibrated_differences",
-)  # fmt: skip
 
 
 def _coefficients(made: dict[str, list[Any]], ratings: pd.DataFrame, options: Options) -> None:

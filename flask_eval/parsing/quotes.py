@@ -35,7 +35,7 @@ _OWN_OF = (
     r"\b(?:dict|json|object|text|content)\s+(?:in|of|from)\s+the\s+(?:response|answer|assistant|model)(?:\s+(?:is|was))?\s*[:,]?\s*|"
     r"\bquot(?:e|ing|ed)(?:\s+\w+){0,4}\s*[:,]?\s*"
 )
-_OPENED = r"(?:```+\w*\s*)?[\"'“\u2018`(\[]?\s*$"
+_OPENED = r"(?:```+\w*\s*)?(?:</?[\w-]{1,20}>\s*)?[\"'“\u2018`(\[]?\s*$"
 _SAID_BEFORE = re.compile(_SAID + _OPENED, re.IGNORECASE)
 _TOLD_BEFORE = re.compile(rf"(?:{_SAID}|{_HOLDS}|{_OWN_OF}){_OPENED}", re.IGNORECASE)
 _SAID_AFTER = re.compile(

@@ -170,7 +170,7 @@ def _without_clusters(pairs: Sheet, level: Level) -> Floats:
     scores = _scores(pairs, level)
     if level == "ordinal":
         largest = max(pairs.n_clusters, pairs.n_units) * scores.size
-        if largest > 4 * _DENSE or largest * scores.size > _PRODUCTS:
+        if largest > 2 * _DENSE or largest * scores.size > _PRODUCTS:
             return _ordinal_first_order(pairs, scores)
         observed, expected = _ordinal(pairs)
     else:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Unpack
 
@@ -67,30 +66,40 @@ def _by_scope(
 
 
 class _Measured:
-    """Measures within a scope, each made once."""
+    """Measures within a scope; those of a judge on all its pairs are made once."""
 
     def __init__(self, setting: Setting, scope: Scope) -> None:
         self.setting, self.scope = setting, scope
-        self._known: dict[tuple[str, str, str, bytes], Result] = {}
+        self._known: dict[tuple[str, str, str], Result] = {}
 
-    def at(self, matched: Match, level: str) -> Result:
-        """The measures of a match, which lies within the scope."""
-        digest = blake2b(matched.unit.tobytes() + matched.on_points.tobytes(), digest_size=16).digest()
-        key = (matched.judge.name, matched.human.name, level, digest)
-        if key not in self._known:
-            self._known[key] = at_level(
-                matched, level, weights=self.setting.weights, kappa_weights=self.setting.kappa_weights
-            )
-        return self._known[key]
+    def at(self, matched: Match, level: str, *, whole: bool) -> Result:
+        """The measures of a match within the scope; `whole` says that the other judge takes nothing off it."""
+        key = (matched.judge.name, matched.human.name, level)
+        if whole and key in self._known:
+            return self._known[key]
+        found = at_level(matched, level, weights=self.setting.weights, kappa_weights=self.setting.kappa_weights)
+        if whole:
+            self._known[key] = found
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two judges' matches with the same people, on the pairs that both judges scored."""
+
+    a: Match
+    b: Match
+    whole: tuple[bool, bool]
+    """Whether they are all of each judge's."""
 
 
 def _rows(measured: _Measured, judges: tuple[Matches, Matches], against: Sequence[str]) -> list[JudgeDifference]:
     made = []
     for human in against:
         sides = zip(_matches(judges[0], human), _matches(judges[1], human), strict=True)
-        matched = [_common(measured.scope, one, other) for one, other in sides]
-        for level in levels_of(measured.scope) if matched else ():
-            found = [_at(measured, pair, level) for pair in matched]
+        pairs = [_common(measured.scope, one, other) for one, other in sides]
+        for level in levels_of(measured.scope) if pairs else ():
+            found = [_at(measured, pair, level) for pair in pairs]
             first, second = (
                 mean_of_results(results) if human == "each" else results[0] for results in zip(*found, strict=True)
             )
@@ -104,25 +113,27 @@ def _matches(matches: Matches, human: str) -> list[Match]:
     return [person for person in matches.persons if human in ("each", person.human.name)]
 
 
-def _common(scope: Scope, a: Match, b: Match) -> tuple[Match, Match]:
+def _common(scope: Scope, a: Match, b: Match) -> _Pair:
     """What of both lies in a scope and has both judges' scores; a point counts where it is one for both."""
-    first, second = scope.units_of(a), scope.units_of(b)
+    first, second = own = scope.units_of(a), scope.units_of(b)
     if not np.array_equal(first.unit, second.unit):
         both = np.intersect1d(first.unit, second.unit, assume_unique=True)
-        first, second = (one.only(np.searchsorted(one.unit, both)) for one in (first, second))
+        first, second = (one.only(np.searchsorted(one.unit, both)) for one in own)
     points = first.on_points & second.on_points
-    first, second = (replace(one, on_points=points) for one in (first, second))
-    return scope.adjust(first), scope.adjust(second)
+    whole = [len(one) == points.size and np.array_equal(one.on_points, points) for one in own]
+    first, second = (scope.adjust(replace(one, on_points=points)) for one in (first, second))
+    return _Pair(first, second, (whole[0], whole[1]))
 
 
-def _at(measured: _Measured, pair: tuple[Match, Match], level: str) -> tuple[Result, Result]:
-    found = [measured.at(one, level) for one in pair]
-    if level == INSTANCE and not np.array_equal(found[0].counted, found[1].counted):
-        groups = np.intersect1d(found[0].counted, found[1].counted)
-        kept = [one.only(np.flatnonzero(np.isin(one.points.group, groups))) for one in pair]
-        again = [measured.at(one, level) for one in kept]
-        found = [replace(new, groups=old.groups) for new, old in zip(again, found, strict=True)]
-    return found[0], found[1]
+def _at(measured: _Measured, pair: _Pair, level: str) -> tuple[Result, Result]:
+    first, second = (
+        measured.at(one, level, whole=whole) for one, whole in zip((pair.a, pair.b), pair.whole, strict=True)
+    )
+    if level == INSTANCE and not np.array_equal(first.counted, second.counted):
+        groups = np.intersect1d(first.counted, second.counted)
+        spread = measured.setting.asked.spread
+        return first.only(groups, spread=spread), second.only(groups, spread=spread)
+    return first, second
 
 
 def _row(

@@ -250,13 +250,11 @@ def _combined(estimates: Sequence[Estimate], weights: Sequence[float], transform
     draws = [e.draws for e in estimates if e.draws is not None]
     if len(draws) == len(estimates):
         return Estimate(value, draws=np.tensordot(weights, draws, 1), transform=transform)
-    left = [(e.left_out, e.clusters) for e in estimates]
-    every = np.unique(
-        np.concatenate([clusters for _, clusters in left if clusters is not None] or [np.zeros(0, np.int64)])
-    )
+    left = [(e.left_out, e.clusters) for e in estimates if e.left_out is not None and e.clusters is not None]
+    if len(left) < len(estimates):
+        return Estimate(value, transform=transform)
+    every = np.unique(np.concatenate([clusters for _, clusters in left]))
     moved = np.zeros(every.size)
     for (left_out, clusters), (own, weight) in zip(left, terms, strict=True):
-        if left_out is None or clusters is None:
-            return Estimate(value, transform=transform)
         moved[np.searchsorted(every, clusters)] += weight * np.nan_to_num(left_out - own)
-    return Estimate(value, left_out=value + moved, clusters=every.astype(np.int64), transform=transform)
+    return Estimate(value, left_out=value + moved, clusters=every, transform=transform)

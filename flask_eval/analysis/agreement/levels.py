@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from flask_eval.analysis.agreement.arrays import Floats, Ints, compact, sums_by, table_by
 from flask_eval.analysis.agreement.intervals import FISHER, NO_OVERLAP, Estimate, cluster_mean, undefined
-from flask_eval.analysis.agreement.paired import codes_of
 from flask_eval.analysis.agreement.resampling import Weights
 from flask_eval.analysis.agreement.study import tidy
 
@@ -74,82 +73,91 @@ def by_model(points: Points) -> ByModel:
     return ByModel(x, y, own.astype(np.int64), points.cluster[first][start], group[start])
 
 
-def _within_ranks(side: Floats, data: ByModel) -> Floats:
-    """Twice the midrank within the group, centred: 2 R - m - 1."""
-    code = codes_of(side).code
-    order = np.lexsort((code, data.group))
-    group, value, place = data.group[order], code[order], np.arange(code.size)
-    new_group = np.append(True, group[1:] != group[:-1])
-    new_value = new_group | np.append(True, value[1:] != value[:-1])
-    run = np.cumsum(new_value) - 1
-    first = place[new_value]
-    middle = (first + np.append(first[1:], code.size) - 1)[run]
-    start = place[new_group][data.group[order]]
-    size = np.bincount(data.group)[data.group[order]]
-    made = np.empty(code.size)
-    made[order] = middle - 2 * start - (size - 1)
-    return made
-
-
 def group_correlations(data: ByModel) -> dict[str, Floats]:
-    """(K,) each: the correlation across the models of a group; NaN with fewer than three, or a constant side."""
+    """(K,) each: the correlation across the models of a group; NaN with fewer than three, or a constant side.
+
+    A model's centred midrank, twice, is the sum of the signs of its differences from the others of its group; so ranks
+    and Kendall's concordance come from one pass over the pairs of a group.
+    """
     sizes = sums_by(data.group, data.n_groups)
-    ranks = [_within_ranks(side, data) for side in (data.x, data.y)]
-    varied = (data.per_group(ranks[0] ** 2) > 0) & (data.per_group(ranks[1] ** 2) > 0)
-    usable = varied & (sizes >= FEWEST_MODELS)
-    centred = [side - (data.per_group(side) / sizes)[data.group] for side in (data.x, data.y)]
+    ranks = np.zeros((2, data.x.size))
+    signs = np.zeros((3, data.n_groups))
+    for lag in range(1, int(sizes.max(initial=0))):
+        same = np.flatnonzero(data.group[lag:] == data.group[:-lag])
+        x, y = (np.sign(side[same + lag] - side[same]) for side in (data.x, data.y))
+        for place, sign in enumerate((x, y)):
+            ranks[place, same + lag] += sign
+            ranks[place, same] -= sign
+        for place, weights in enumerate((x * y, x * x, y * y)):
+            signs[place] += sums_by(data.group[same], data.n_groups, weights)
+    centred = [side - (data.per_group(side) / np.maximum(sizes, 1))[data.group] for side in (data.x, data.y)]
+    usable = (signs[1] > 0) & (signs[2] > 0) & (sizes >= FEWEST_MODELS)
     with np.errstate(invalid="ignore", divide="ignore"):
-        made = {"pearson": _ratio(data, *centred), "spearman": _ratio(data, *ranks), "kendall": _taus(data)}
+        kendall = signs[0] / np.sqrt(signs[1] * signs[2])
+        made = {"pearson": _ratio(data, *centred), "spearman": _ratio(data, *ranks), "kendall": kendall}
     return {name: np.where(usable, np.clip(value, -1, 1), np.nan) for name, value in made.items()}
 
 
 def _ratio(data: ByModel, x: Floats, y: Floats) -> Floats:
-    return data.per_group(x * y) / np.sqrt(data.per_group(x * x) * data.per_group(y * y))
-
-
-def _taus(data: ByModel) -> Floats:
-    sums = np.zeros((3, data.n_groups))
-    for lag in range(1, int(np.bincount(data.group).max(initial=0))):
-        same = np.flatnonzero(data.group[lag:] == data.group[:-lag])
-        x, y = (np.sign(side[same + lag] - side[same]) for side in (data.x, data.y))
-        for place, weights in enumerate((x * y, x * x, y * y)):
-            sums[place] += sums_by(data.group[same], data.n_groups, weights)
-    return np.asarray(sums[0] / np.sqrt(sums[1] * sums[2]))
+    return np.asarray(data.per_group(x * y) / np.sqrt(data.per_group(x * x) * data.per_group(y * y)))
 
 
 @dataclass(frozen=True, eq=False)
 class InstanceLevel:
-    """The mean correlation across models within (instance, skill)."""
+    """The correlations across models within each (instance, skill)."""
 
-    estimates: dict[str, Estimate]
+    values: dict[str, Floats]
+    """(K,) by measure, for the groups that count."""
     used: Ints
-    """The groups that count."""
+    """(K,) the groups that count."""
+    cluster: Ints
+    """(K,) their clusters."""
     groups: Ints
     """All groups."""
+    reason: str = ""
+    """Why none counts; empty where any does."""
+
+    def only(self, groups: Ints) -> InstanceLevel:
+        """Those of the groups that count which are among `groups`."""
+        keep = np.isin(self.used, groups)
+        why = self.reason if keep.any() else self.reason or _CONSTANT
+        return replace(
+            self,
+            values={name: value[keep] for name, value in self.values.items()},
+            used=self.used[keep],
+            cluster=self.cluster[keep],
+            reason=why,
+        )
+
+    def estimates(self, *, spread: bool = True) -> dict[str, Estimate]:
+        """Their means, measure by measure."""
+        if self.reason:
+            return dict.fromkeys(CORRELATIONS, undefined(self.reason))
+        cluster, clusters = compact(self.cluster, int(self.cluster.max()) + 1)
+        made = {}
+        for name, values in self.values.items():
+            mean = cluster_mean(values, cluster, transform=FISHER, spread=spread)
+            made[name] = Estimate(mean.value, "", mean.left_out, clusters, transform=FISHER)
+        return made
 
 
-def instance_level(points: Points, *, spread: bool = True) -> InstanceLevel:
-    """Correlate across the models of each (instance, skill), then average; a constant side is skipped, not 0.
+_CONSTANT = "on every instance one side gives all models the same score"
 
-    Args:
-        points: n pairs.
-        spread: whether intervals will be asked for.
-    """
+
+def instance_level(points: Points) -> InstanceLevel:
+    """Correlate across the models of each (instance, skill); a constant side is skipped, not 0."""
     data = by_model(points)
-    if not len(points):
-        return InstanceLevel(dict.fromkeys(CORRELATIONS, undefined(NO_OVERLAP)), data.groups, data.groups)
     found = group_correlations(data)
     known = ~np.isnan(found["pearson"])
-    if not known.any():
-        enough = bool((np.bincount(data.group) >= FEWEST_MODELS).any())
-        why = "on every instance one side gives all models the same score" if enough else _no_models("on no instance")
-        return InstanceLevel(dict.fromkeys(CORRELATIONS, undefined(why)), data.groups[known], data.groups)
-    cluster, used = compact(data.cluster[known], int(data.cluster.max()) + 1)
-    made = {}
-    for name, values in found.items():
-        mean = cluster_mean(values[known], cluster, transform=FISHER, spread=spread)
-        made[name] = Estimate(mean.value, "", mean.left_out, used, transform=FISHER)
-    return InstanceLevel(made, data.groups[known], data.groups)
+    enough = bool((np.bincount(data.group, minlength=1) >= FEWEST_MODELS).any())
+    why = _CONSTANT if enough else _no_models("on no instance")
+    return InstanceLevel(
+        {name: value[known] for name, value in found.items()},
+        data.groups[known],
+        data.cluster[known],
+        data.groups,
+        "" if known.any() else why if len(points) else NO_OVERLAP,
+    )
 
 
 def _no_models(where: str) -> str:

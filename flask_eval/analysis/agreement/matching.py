@@ -13,7 +13,7 @@ from flask_eval.analysis.agreement.concordance import kendall
 from flask_eval.analysis.agreement.correlation import constant, pearson, spearman
 from flask_eval.analysis.agreement.intervals import NO_OVERLAP, Estimate, cluster_mean, mean_of, undefined
 from flask_eval.analysis.agreement.kappa import POINT_MEASURES, KappaWeights, point_measures
-from flask_eval.analysis.agreement.levels import CORRELATIONS, Points, instance_level, system_level
+from flask_eval.analysis.agreement.levels import CORRELATIONS, InstanceLevel, Points, instance_level, system_level
 from flask_eval.analysis.agreement.paired import Codes, Paired, codes_of
 from flask_eval.analysis.agreement.resampling import Weights
 from flask_eval.analysis.agreement.scales import FEW_OFF
@@ -38,6 +38,15 @@ class Result:
     """The units behind it."""
     n_off_points: int = 0
     """Pairs that measures of points leave out."""
+    within: InstanceLevel | None = None
+    """At level `instance` the correlations behind the mean."""
+
+    def only(self, groups: Ints, *, spread: bool) -> Result:
+        """At level `instance` the mean over some of the groups."""
+        if self.within is None or self.within.reason:
+            return self
+        kept = self.within.only(groups)
+        return replace(self, estimates=self.estimates | kept.estimates(spread=spread), counted=kept.used, within=kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +143,9 @@ def at_level(matched: Match, level: str, *, weights: Weights | None, kappa_weigh
     why = no_order(matched)
     study = matched.study
     if level == INSTANCE:
-        found = instance_level(matched.points, spread=weights is not None)
-        estimates |= dict.fromkeys(CORRELATIONS, undefined(why)) if why else found.estimates
-        return Result(estimates, found.used, found.groups, matched.unit)
+        found = instance_level(matched.points)
+        own = dict.fromkeys(CORRELATIONS, undefined(why)) if why else found.estimates(spread=weights is not None)
+        return Result(estimates | own, found.used, found.groups, matched.unit, within=found)
     made = system_level(matched.points, weights)
     estimates |= dict.fromkeys((*CORRELATIONS, "mean_difference"), undefined(why)) if why else made.estimates
     if not why and (reason := _no_difference(matched)):

@@ -70,7 +70,7 @@ def category_measures(
             continue
         with np.errstate(invalid="ignore", divide="ignore"):
             by_chance = chance[name]()
-            corrected = (whole - by_chance) / (1 - by_chance)
+            corrected = np.where(1 - by_chance > 1e-12, (whole - by_chance) / (1 - by_chance), np.nan)
         if not np.isfinite(corrected[0]):
             made[name] = undefined("no disagreement is to be expected by chance")
             continue

@@ -59,7 +59,7 @@ def parts_of(
     labels, code, unit = _labels(study, ratings, slice_of)
     for position, label in enumerate(labels):
         for one in label if isinstance(label, (list, set, frozenset)) else [label]:
-            if one is None or (isinstance(one, float) and np.isnan(one)):
+            if one is None or one is pd.NA or (isinstance(one, float) and np.isnan(one)):
                 continue
             values, name = _named(one, by)
             members.setdefault(name, (values, []))[1].append(position)
@@ -81,7 +81,8 @@ def _labels(study: Study, ratings: pd.DataFrame, slice_of: SliceOf) -> tuple[lis
         labels: list[Any] = []
         code = np.zeros(len(cells), np.int64)
         for position, cell in enumerate(cells):
-            key = repr(cell)
+            # an object that many ratings share is looked at once; equal labels meet again by their names
+            key = (type(cell), cell) if isinstance(cell, (str, int, tuple)) else id(cell)
             if key not in seen:
                 seen[key] = len(labels)
                 labels.append(cell)
