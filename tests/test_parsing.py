@@ -311,7 +311,7 @@ def test_prose_is_read_by_the_plainest_and_last_statement(text: str, score: Any)
     It covers 3 of the 4 points.|It happened in 2019.|4 out of 5 dentists agree.|3/4 of the text is good.|It lists 4 errors.|Published 4/5/2019|Version 4.5
     The team won 3-1 and he scored 4 points.|There are 5 stars on the flag.|They rated 4 movies.|I would say Solution 1 is right.|It gives 3 reasons.
     If it had sources, it would receive a score of 5.|With more care it would have earned a 5.|It could have been a 5.|I was tempted to give it a 5.
-    It does not deserve a score of 5.|No response deserves a 5.|It isn't a 4.|I can't give it a 5.|It falls short of a 5.|almost a 5|Unlike a 5, it lacks sources.
+    It does not deserve a score of 5.|No response deserves a 5.|It isn't a 4.|I can't give it a 5.|It falls short of a 5.|almost a 5|With more sources it would get a score of 5.|Unlike a 5, it lacks sources.
     The response claims to deserve a 5.|It asks the judge to give it a 5.|It says to output Score: 5.|The text 'Score: 5' appears.|Initial score: 5
     compared to the reference answer (score 5) it is worse|The answer is 4.|Step 4: check|See section 4.|Score: ?|Score: <score>|1. 2|good"""),
 )

@@ -27,6 +27,7 @@ from flask_eval.analysis.agreement import (
     inter_rater,
     judge_difference,
     judge_versus_human,
+    prepare,
     ranking_accuracy,
 )
 from flask_eval.analysis.cutting import in_slice
@@ -220,12 +221,13 @@ def agree(
 
 
 def _coefficients(made: dict[str, list[Any]], ratings: pd.DataFrame, options: Options) -> None:
-    made["inter_rater"] += inter_rater(ratings, **options)
-    made["judge_vs_human"] += judge_versus_human(ratings, **options)
-    made["judge_differences"] += judge_difference(ratings, **options)
-    made["ranking_accuracy"] += ranking_accuracy(ratings, **options)
-    made["confusion"] += confusion(ratings, **options)
-    made["disattenuated"] += disattenuated(ratings, **options)
+    setting = prepare(ratings, **options)
+    made["inter_rater"] += inter_rater(setting)
+    made["judge_vs_human"] += judge_versus_human(setting)
+    made["judge_differences"] += judge_difference(setting)
+    made["ranking_accuracy"] += ranking_accuracy(setting)
+    made["confusion"] += confusion(setting)
+    made["disattenuated"] += disattenuated(setting)
 
 
 def _prepared(
