@@ -689,3 +689,29 @@ def test_recorded_rationales_alone_give_no_wrong_score() -> None:
     for row in records("prometheus_vicuna/items.jsonl.gz"):
         for score, rationale in zip(row["scores"], row["rationales"], strict=True):
             assert told(rationale) in {score, "unparsed", "out_of_range"}
+
+
+@pytest.mark.parametrize(
+    ("text", "scores"),
+    [
+        ("4 - Factuality\n2 - Readability", (4, 2)),
+        ("1 - Factuality\n2 - Readability", (None, None)),
+        ("Factuality [1-5]: 3\nReadability (1-5): 4", (3, 4)),
+        ("Factuality: good (4)\nReadability: poor (2).", (4, 2)),
+        ("Factuality: Level 4\nReadability: level 2", (4, 2)),
+        ("<b>Factuality</b>: 4<br><b>Readability</b>: 2", (4, 2)),
+        ("| Factuality | Readability |\n|---|---|\n| 4 | 3 |", (4, 3)),
+        ("Factuality: 4 \u2192 3 (after reconsidering)\nReadability: 2", (None, 2)),
+        ('{"factuality": "four", "readability": 3}', (None, 3)),
+        ('{"factuality": "good", "readability": "3"}', (None, 3)),
+    ],
+)
+def test_lists_and_tables_of_scores_are_read_whatever_their_layout(text, scores):
+    """Before the name or after it, in columns, with the range or a word beside it; a number of a list is no score."""
+    asked = [Asked(name, name.capitalize(), Scale(min=1, max=5), (name,)) for name in ("factuality", "readability")]
+    reading = read(asked, Completion(text))
+    assert tuple(verdict.score for verdict in reading.verdicts) == scores
+    assert all(
+        verdict.outcome == ("unparsed" if score is None else "scored")
+        for verdict, score in zip(reading.verdicts, scores, strict=True)
+    )

@@ -72,7 +72,7 @@ def properties(node: Node, asked: dict[str, int]) -> list[Named]:
 
 
 def mark_of(value: Piece, scale: Scale) -> Mark:
-    """The score that the value of a property states, or the outcome that says why it states none."""
+    """The score that the value of a property states, or the outcome that says why it states none; a word is no score."""
     for _ in range(MAX_WRAPPERS):
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
@@ -82,7 +82,11 @@ def mark_of(value: Piece, scale: Scale) -> Mark:
             value = score_of(value)
         else:
             break
-    return whole(value, scale) if isinstance(value, str) and value else Mark("unparsed", None, 0)
+    if not isinstance(value, str) or not value:
+        return Mark("unparsed", None, 0)
+    mark = whole(value, scale)
+    spelt = scale.is_numeric and mark.outcome != "not_applicable" and not any(c.isdigit() for c in value)
+    return Mark("unparsed", None, 0) if spelt else mark
 
 
 def score_of(node: Node) -> Piece:

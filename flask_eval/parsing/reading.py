@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from flask_eval.parsing import prose
 from flask_eval.parsing.hits import Rank
+from flask_eval.parsing.layout import plain_lines
 from flask_eval.parsing.named import Named, is_scored, mark_of, properties, rationale_of, unnamed
 from flask_eval.parsing.names import keys
 from flask_eval.parsing.objects import Node, scan
@@ -73,7 +74,7 @@ def _nothing(answer: Sequence[Asked], *notes: str) -> Reading:
 
 def _answered(answer: Sequence[Asked], text: str) -> Reading:
     """Read objects that name an asked property, else the prose around all objects."""
-    text = _without_thoughts(_unwrapped(text))
+    text = plain_lines(_without_thoughts(_unwrapped(text)), answer)
     found = scan(text)
     if found.overrun or not answer:
         return _nothing(answer, "text")

@@ -23,7 +23,9 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _JSON_NUMBER = re.compile(r"[+-]?\d{1,300}(?:\.\d{0,300})?(?:e[+-]?\d{1,5})?", re.IGNORECASE)
-_RANGE = re.compile(rf"\s*(?P<by>-+>?|=>|~|&|,|\bto\b|\bor\b|\band\b)\s*(?P<other>{_DIGITS}|{_WORD})", re.IGNORECASE)
+_RANGE = re.compile(
+    rf"\s*(?P<by>-+>?|=>|[\u2192\u21d2]|~|&|,|\bto\b|\bor\b|\band\b)\s*(?P<other>{_DIGITS}|{_WORD})", re.IGNORECASE
+)
 _OPENING = re.compile(
     r"(?:[\s\"'“”„\u2018\u2019`(\[{*]|\$(?=\\boxed|[^$\n]{1,12}\$)|\\boxed\s*\{|\\text\s*\{|<[A-Za-z][\w-]{0,30}>){0,12}",
     re.IGNORECASE,
