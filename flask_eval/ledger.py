@@ -68,6 +68,9 @@ CREATE INDEX IF NOT EXISTS by_outcome ON rating (outcome, cell);
 """
 
 
+_NAMES = ("meta", "text", "instance", "response", "rater", "cell", "request", "call", "rating")
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedCell:
     """A cell with its place in the ledger."""
@@ -96,6 +99,9 @@ class Ledger:
             if not read_only:
                 self._db.executescript(_TABLES)
                 self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
+            kinds = dict(self._db.execute("SELECT name, type FROM sqlite_master").fetchall())
+            if any(kinds.get(name) != "table" for name in _NAMES) or "trigger" in kinds.values():
+                raise UserError(f"{path}: is no ledger of flask-eval (its tables are not those that it writes)")
             found = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
         except sqlite3.DatabaseError as error:
             raise UserError(f"{path}: is no ledger of flask-eval ({error})") from None
@@ -108,6 +114,7 @@ class Ledger:
     def _connect(self) -> sqlite3.Connection:
         if not self.read_only:
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+            db.execute("PRAGMA trusted_schema=OFF")
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
             return db

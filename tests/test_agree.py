@@ -484,3 +484,63 @@ def test_several_judges_stand_side_by_side(run, agree, tmp_path):
     assert "baseline" in out
     assert "Krippendorff" in (tmp_path / "m.md").read_text()
     assert [row for _, row in read_rows(demo / "data" / "ratings.csv")]
+
+
+def test_a_person_with_a_single_instance_breaks_nothing():
+    """Without that instance nothing is left of them; the figures of the others stand."""
+    rows = [
+        {
+            "instance": str(k),
+            "model": m,
+            "skill": s,
+            "rater": r,
+            "kind": t,
+            "score": 1 + (k * 3 + len(m) * 2 + len(s) + len(r)) % 5,
+        }
+        for k in range(30)
+        for m in ("a", "bb", "ccc")
+        for s in ("x", "yy")
+        for r, t in (("p1", "human"), ("p22", "human"), ("p333", "human"), ("J", "judge"))
+        if r != "p333" or k == 0
+    ]
+    study = fe.agree(fe.read_ratings(pd.DataFrame(rows)), scales={"": (1, 5)})
+    for row in study.judge_vs_human:
+        for name, (low, high) in row.intervals.items():
+            assert abs(low) < 10, (name, row)
+            assert abs(high) < 10, (name, row)
+
+
+def test_fractions_beside_whole_points_are_taken_for_another_scale_and_told():
+    """No firm "no" from scales that were never told."""
+    rows = [
+        {"instance": str(k), "model": m, "skill": "s", "rater": r, "kind": t, "score": score}
+        for k in range(40)
+        for m in "ab"
+        for r, t, score in (
+            ("p1", "human", 1 + k % 6),
+            ("p2", "human", 1 + (k + 1) % 6),
+            ("p3", "human", 1 + (k + 2) % 6),
+            ("J", "judge", (k % 10) / 10),
+        )
+    ]
+    study = fe.agree(fe.read_ratings(pd.DataFrame(rows)))
+    assert all(row.replaces is None for row in study.replaceability)
+    assert any("0-1 is taken" in note for note in study.notes)
+
+
+def test_variants_of_one_rater_are_told():
+    """They are conditions, and averaging them flatters."""
+    rows = [{**row, "model": "a", "variant": v} for row in SAMPLE[:40] for v in ("one", "two")]
+    keyed = {(r["instance"], r["skill"], r["rater"], r["variant"]): r for r in rows}
+    study = fe.agree(fe.read_ratings(pd.DataFrame(keyed.values())), scales={"": (1, 5)}, resamples=0)
+    assert any("variants are averaged" in note for note in study.notes)
+
+
+def test_a_score_beyond_any_scale_is_refused():
+    """Before it makes an infinity of a square."""
+    rows = [
+        {"instance": "1", "skill": "s", "rater": "r", "score": 1e308},
+        {"instance": "2", "skill": "s", "rater": "r", "score": 1.0},
+    ]
+    with pytest.raises(fe.UserError, match=r"beyond 1e\+09"):
+        fe.read_ratings(pd.DataFrame(rows))

@@ -217,3 +217,22 @@ def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path):
         with Ledger(path) as ledger:
             assert ledger.query("PRAGMA integrity_check") == [("ok",)]
             assert all(ledger.answered(digest(str(k))) for k in told[:-1])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE rating",
+        "ALTER TABLE rating RENAME TO x; CREATE VIEW rating AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n FROM c) SELECT n AS cell FROM c",
+        "CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM call; END",
+    ],
+)
+def test_a_ledger_of_other_making_is_refused(tmp_path, statement):
+    """A view can run for ever, a trigger can delete."""
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    db = sqlite3.connect(path)
+    db.executescript(statement)
+    db.close()
+    with pytest.raises(UserError, match="is no ledger"):
+        Ledger(path, read_only=True)

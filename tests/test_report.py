@@ -109,11 +109,61 @@ def test_overlapping_intervals_are_called_not_separated_and_no_model_best(tmp_pa
     scores = {"a": [5, 4, 5, 3, 5, 5], "b": [4, 4, 5, 3, 5, 5], "c": [1, 2, 1, 1, 2, 1]}
     top = page(ratings(scores), tmp_path).lead
     assert top == (
-        "Not separated at the top: the intervals of a and b overlap, so these ratings do not tell which of them is best. "
-        "Below the interval of a: c."
+        "Not separated at the top: the intervals of a and b overlap, and this page does not test the difference instance "
+        "by instance. Below the interval of a: c."
     )
     both = page(ratings({name: scores[name] for name in "ab"}), tmp_path).lead
-    assert both == "Not separated: the intervals of a and b overlap, so these ratings do not tell which is best."
+    assert both == (
+        "Not separated: the intervals of a and b overlap, and this page does not test the difference instance by instance."
+    )
+
+
+def refusing(scores: dict[str, list[float]], planned: int, skills: tuple[str, ...] = ("x",), **options) -> RatingTable:
+    """As many scores as are given, an instance each; the other planned ratings were refused."""
+    rows = [
+        {"instance": str(k), "model": m, "skill": s, "rater": "judge", "kind": "judge"}
+        | ({"score": float(own[k]), "outcome": "scored"} if k < len(own) else {"score": None, "outcome": "refused"})
+        for m, own in scores.items()
+        for s in skills
+        for k in range(planned)
+    ]
+    return read_ratings(pd.DataFrame(rows), **({"scales": LIKERT} | options))
+
+
+@pytest.mark.parametrize("scales", [LIKERT, {}])
+def test_a_model_that_is_highest_on_a_tenth_of_its_ratings_is_not_called_best(tmp_path: Path, scales: dict) -> None:
+    made = page(refusing({"A": [5, 5, 4, 5] * 5, "B": [4, 3, 4, 3] * 50}, 200, scales=scales), tmp_path)
+    assert re.fullmatch(
+        r"A is highest on what was scored, 4\.75 \(.*\), but only 10% of its ratings have a score; "
+        r"if the missing ones were low, it might not be\.",
+        made.lead,
+    )
+    standings = made.source[made.source.index('class="standings"') :]
+    assert "<td>20</td><td>10%</td>" in standings
+    assert "<td>200</td><td>100%</td>" in standings
+    assert "Where coverage is below 95%, the mean is of what was scored alone." in made.text
+
+
+def test_a_rival_that_was_hardly_scored_keeps_another_model_from_being_called_best(tmp_path: Path) -> None:
+    made = page(refusing({"A": [4, 3, 4, 3] * 5, "B": [1, 2]}, 20), tmp_path, confidence=0.5)
+    assert made.lead.endswith(
+        "but only 10% of B's ratings have a score; if the missing ones were high, it might not be."
+    )
+
+
+def test_a_model_is_called_best_where_missing_ratings_could_not_change_that_or_are_few(tmp_path: Path) -> None:
+    bounded = page(refusing({"A": [5, 4] * 45, "B": [1, 2] * 50}, 100), tmp_path)
+    assert bounded.lead.startswith("A scores highest, 4.50")
+    few = page(refusing({"A": [5, 4] * 48, "B": [4, 4, 4, 5] * 25}, 100, scales={}), tmp_path)
+    assert few.lead.startswith("A scores highest, 4.50")
+
+
+def test_no_model_gains_by_refusing_a_whole_skill(tmp_path: Path) -> None:
+    whole = refusing({"A": [5, 4, 5, 4], "B": [3, 2, 3, 2]}, 4).ratings
+    other = refusing({"A": [], "B": [5, 4, 5, 4]}, 4, ("y",)).ratings
+    made = page(read_ratings(pd.concat([whole, other]), scales=LIKERT), tmp_path, confidence=0.8)
+    assert "A is highest on what was scored, 4.50" in made.lead
+    assert "only 50% of its ratings have a score" in made.lead
 
 
 def test_without_intervals_no_model_is_called_highest(tmp_path: Path) -> None:
@@ -209,7 +259,7 @@ def test_a_replayed_file_is_named_without_the_folders_of_whoever_ran_it(tmp_path
 def test_a_run_that_says_nothing_about_itself_is_no_fault(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [rating("1", 4)], rubrics=None)
     (run / "manifest.json").write_text("[broken")
-    assert "Run run" in page(read_ratings(run), tmp_path).text
+    assert "Run: run" in page(read_ratings(run), tmp_path).text
 
 
 # ---- radars and tables --------------------------------------------------------------------------------------------
@@ -255,7 +305,28 @@ def test_axes_stay_in_the_order_of_the_rubrics_and_the_scale_is_said(tmp_path: P
 
 def test_where_the_scale_is_unknown_the_page_says_what_the_rim_is(tmp_path: Path) -> None:
     made = page(ratings({"a": [2, 4, 3]}, scales={}), tmp_path)
-    assert "from 2 (hub) to 4 (rim), the lowest and highest score that occur, as the scale is not known" in made.text
+    assert "from 2 (hub) to 4 (rim); scores occur from 2 to 4; the scale is not known (tell it by --scale)" in made.text
+
+
+def test_without_a_scale_the_answer_says_which_scores_occur_and_calls_them_no_scale(tmp_path: Path) -> None:
+    made = page(ratings({"a": [4, 5, 4, 5]}, scales={}), tmp_path)
+    assert "scores occur from 4 to 5; the scale is not known (tell it by --scale)" in made.text
+    assert "on the scale 4" not in made.text
+    assert "on the scale 1\u20135" in page(ratings({"a": [4, 5, 4, 5]}), tmp_path).text
+    assert "every score is 4; the scale is not known" in page(ratings({"a": [4, 4]}, scales={}), tmp_path).text
+
+
+def test_intervals_of_few_scores_that_crowd_at_the_end_of_the_scale_are_called_too_narrow(tmp_path: Path) -> None:
+    crowded = page(ratings({"a": [5] * 46 + [4] * 4, "b": [3, 2] * 25}), tmp_path)
+    assert "Intervals are too narrow where more than 85% of the scores are at one end of the scale" in crowded.text
+    assert "Interval with *: too narrow" in crowded.text
+    assert crowded.source.count("*</td>") == len(SKILLS)
+    assert "t intervals are too narrow there" in crowded.source[crowded.source.index('id="facts"') :]
+    assert "too narrow" not in page(ratings({"a": [3, 2] * 25}), tmp_path).text
+
+
+def test_the_box_of_all_numbers_says_how_many_models_it_holds(tmp_path: Path) -> None:
+    assert "3 models, one below the other." in page(many(3), tmp_path).text
 
 
 @pytest.mark.parametrize(

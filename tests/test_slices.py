@@ -19,7 +19,7 @@ from flask_eval.analysis.coverage import outcome_counts
 from flask_eval.analysis.cutting import in_slice
 from flask_eval.analysis.macro import drops, macro_means
 from flask_eval.analysis.slices import SliceRow, slice_scores
-from flask_eval.analysis.text import number, percent, visible
+from flask_eval.analysis.text import number, percent, short, visible
 from flask_eval.errors import UserError
 from flask_eval.ratings import RatingTable, read_ratings
 from flask_eval.schema import Annotation, Cell, Instance, Slice
@@ -113,6 +113,20 @@ def test_equal_scores_are_told_in_the_notes_and_undefined_where_the_scale_is_unk
         None,
         "all instances have the same mean, and the scale is not known",
     )
+
+
+def test_intervals_of_few_scores_that_crowd_at_one_end_of_a_known_scale_are_told_to_be_too_narrow() -> None:
+    def notes(scores: list[float], scales=LIKERT) -> str:
+        return " ".join(slice_scores(table(scored(scores), scales=scales), by=["skill"]).notes)
+
+    for end, other in ((5, 4), (1, 2)):
+        assert "In 1 of 1 rows more than 85% of the scores are at one end" in notes([end] * 44 + [other] * 6)
+    for fine in ([5] * 17 + [4] * 3, [5] * 95 + [4] * 5, [5] * 20, [4] * 19 + [5]):
+        assert "too narrow" not in notes(fine)
+    assert "too narrow" not in notes([5] * 44 + [4] * 6, scales={})
+    assert one(scored([5] * 9 + [4])).at_end == 0.9
+    row = one(scored([5] * 9 + [4]), scales={})
+    assert (row.at_end, row.undefined["at_end"]) == (None, "the scale is not known")
 
 
 def test_one_instance_gives_a_mean_but_no_interval_and_says_why() -> None:
@@ -401,6 +415,22 @@ def test_the_macro_mean_gives_each_common_skill_the_same_weight() -> None:
     assert other.mean == 2.5
 
 
+def test_a_macro_mean_has_coverage_and_bounds_that_count_missing_ratings_and_leave_out_what_does_not_apply() -> None:
+    rows = [
+        *scored([4, 2], skill="x"),
+        *[{"instance": i, "skill": "x", "outcome": o, "score": None} for i, o in (("2", "refused"), ("3", "failed"))],
+        {"instance": "4", "skill": "x", "outcome": "not_applicable", "score": None},
+        *scored([3, 5], skill="y"),
+    ]
+    row = macro_means(coded(table(rows)), "judge")[0]
+    assert (row.mean, row.coverage) == (3.5, 4 / 6)
+    assert (row.bound_low, row.bound_high) == (((4 + 2 + 1 + 1) / 4 + 4) / 2, ((4 + 2 + 5 + 5) / 4 + 4) / 2)
+    unknown = macro_means(coded(table(rows, scales={})), "judge")[0]
+    assert (unknown.coverage, unknown.bound_low, unknown.bound_high) == (4 / 6, None, None)
+    full = macro_means(coded(table(scored([3, 5]), scales={})), "judge")[0]
+    assert (full.coverage, full.bound_low, full.bound_high) == (1.0, 4.0, 4.0)
+
+
 def test_models_without_a_common_skill_have_no_macro_mean() -> None:
     rows = [{"instance": "1", "skill": s, "model": m, "score": 4.0} for m, s in (("a", "x"), ("b", "y"))]
     found = macro_means(coded(table(rows)), "judge")
@@ -438,6 +468,18 @@ def test_the_table_for_people_holds_every_row_and_breaks_at_no_name() -> None:
     assert "| a\\|b\u27e8U+202E\u27e9&lt;i> | factuality | all | 1.50 |" in text
     assert len(slice_scores(table(rows)).to_frame()) == 2
     assert str(slice_scores(table(rows))) == text
+
+
+def test_a_name_of_a_megabyte_is_cut_in_the_table_for_people_and_whole_in_the_record() -> None:
+    long = "m" * 1_000_000 + "-v2"
+    for field in ("model", "skill", "rater"):
+        found = slice_scores(table([row | {field: long} for row in scored([1, 2])], scales={}), by=["skill"])
+        text = found.to_markdown()
+        assert len(text) < 2_000
+        assert field == "rater" or ("m" * 29 + "\u2026" in text and "m-v2 |" in text)
+        assert found.to_dict()["rows"][0][field] == long
+    assert short("a" * 60) == "a" * 60
+    assert len(short("a" * 61)) == 60
 
 
 def test_numbers_are_shown_without_false_precision() -> None:

@@ -10,7 +10,7 @@ import anthropic
 
 from flask_eval.adapters import identity_of
 from flask_eval.adapters.answers import answer_schema
-from flask_eval.adapters.faults import Faults, count, json_object, strings, whole_text
+from flask_eval.adapters.faults import Faults, count, json_object, strings
 from flask_eval.adapters.keys import NO_KEY, api_key, endpoint, secrets_of
 from flask_eval.errors import UserError
 from flask_eval.schema import Completion, JudgeCard, Request
@@ -109,7 +109,7 @@ class AnthropicAdapter:
         usage = data.get("usage")
         cached = count(usage, "cache_read_input_tokens")
         return Completion(
-            text=whole_text(strings(data["content"])),
+            text=self._faults.kept(strings(data["content"])),
             finish=_FINISH.get(reason, reason),
             input_tokens=count(usage, "input_tokens") + cached + count(usage, "cache_creation_input_tokens"),
             cached_tokens=cached,

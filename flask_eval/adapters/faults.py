@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from flask_eval.adapters.keys import redact
+from flask_eval.adapters.keys import redact, without_keys
 from flask_eval.errors import CallError
 
 LONGEST_WAIT = 120.0
@@ -75,7 +75,8 @@ class Faults:
         """
         codes, words = described(body)
         kind = _kind(status, codes, words)
-        said = self.shown(words)
+        # a refusal of the key is where servers quote it, in whatever encoding: its words are not repeated
+        said = "the key was refused" if status == 401 else self.shown(words)
         message = f"HTTP {status} from {self.place}" + (f": {said}" if said else "")
         hint = self._hint(kind, words, structured=structured)
         return CallError(message + hint, kind=kind, status=status, retry_after=retry_after(headers))
@@ -102,6 +103,10 @@ class Faults:
         """Somebody else's words, fit for a message: one line, bounded, without secrets."""
         line = redact(one_line(text), self.secrets)
         return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 3] + "..."
+
+    def kept(self, text: str) -> str:
+        """A completion's text, less the key where a server put it there."""
+        return without_keys(whole_text(text), self.secrets)
 
     def _hint(self, kind: str, words: str, *, structured: bool) -> str:
         if kind == "denied" and self.keyless:

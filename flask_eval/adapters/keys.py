@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import os
@@ -118,9 +119,26 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """The text without the secrets: whole, URL-encoded, in parts of 8 characters and more; and without lookalikes."""
     spans = [match.span() for match in _LOOKALIKE.finditer(text)]
     for secret in secrets:
-        for form in {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}:
+        for form in {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], *_encoded(secret)}:
             spans.extend(_occurrences(form, text))
     return _without(text, sorted(spans))
+
+
+def without_keys(text: str, secrets: Iterable[str]) -> str:
+    """The text with each whole key hidden, also in base64 and hex; nothing else changes, for a completion is a record."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_PART:
+            for form in (secret, *_encoded(secret)):
+                text = text.replace(form, _HIDDEN)
+    return text
+
+
+def _encoded(secret: str) -> tuple[str, ...]:
+    """A key in base64 (whatever stands before it) and in hex."""
+    data = secret.encode()
+    # what stands before the key shifts it by 0, 1 or 2 bytes; the first and the last characters depend on the neighbours
+    cores = [base64.b64encode(b"\0" * shift + data).decode()[start:-4] for shift, start in enumerate((0, 2, 3))]
+    return (*(core for core in cores if len(core) >= _SHORTEST_PART), data.hex(), data.hex().upper())
 
 
 def _occurrences(secret: str, text: str) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from flask_eval.adapters import identity_of
 from flask_eval.adapters.answers import answer_schema
-from flask_eval.adapters.faults import Faults, count, whole_text
+from flask_eval.adapters.faults import Faults, count
 from flask_eval.adapters.keys import NO_KEY, api_key, endpoint, secrets_of
 from flask_eval.errors import CallError, UserError
 from flask_eval.schema import Completion, JudgeCard, Request
@@ -206,7 +206,7 @@ def _read(answer: Any, seconds: float, faults: Faults) -> Completion:
     usage = getattr(answer, "usage", None)
     refusal = (getattr(message, "provider_specific_fields", None) or {}).get("refusal")
     return Completion(
-        text=whole_text(str(refusal or message.content or "")),
+        text=faults.kept(str(refusal or message.content or "")),
         finish="refusal" if refusal else str(choices[0].finish_reason or "stop"),
         input_tokens=_tokens(usage, "prompt_tokens"),
         cached_tokens=_tokens(getattr(usage, "prompt_tokens_details", None), "cached_tokens"),

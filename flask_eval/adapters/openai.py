@@ -10,7 +10,7 @@ import openai
 
 from flask_eval.adapters import identity_of
 from flask_eval.adapters.answers import answer_schema
-from flask_eval.adapters.faults import Faults, count, json_object, strings, whole_text
+from flask_eval.adapters.faults import Faults, count, json_object, strings
 from flask_eval.adapters.keys import NO_KEY, api_key, endpoint, is_home, secrets_of
 from flask_eval.errors import CallError, UserError
 from flask_eval.schema import Completion, JudgeCard, Request
@@ -106,7 +106,7 @@ class OpenAIAdapter:
         text, finish = _said(choice)
         usage = data.get("usage")
         return Completion(
-            text=whole_text(text),
+            text=self._faults.kept(text),
             finish=finish,
             input_tokens=count(usage, "prompt_tokens"),
             cached_tokens=count(usage, "prompt_tokens_details", "cached_tokens"),

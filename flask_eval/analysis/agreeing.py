@@ -158,8 +158,18 @@ def agree(
     table = as_table(table)
     ratings, notes = _prepared(table, judges, humans, scales)
     spread = confidence if resamples else None
-    clusters = dict(zip(table.instances["instance"], table.instances["cluster"], strict=True))
     known = _scales(table, ratings, scales)
+    guessed = _fractions(ratings, known)
+    known |= guessed
+    notes += [
+        f"No scale of '{name}' is known; its scores lie between 0 and 1, so 0-1 is taken (say otherwise by --scale)."
+        for name in guessed
+    ]
+    if len(ratings["variant"].unique()) > 1:
+        notes.append(
+            "Ratings of one rater under several variants are averaged, as samples are; select one to tell them apart."
+        )
+    clusters = dict(zip(table.instances["instance"], table.instances["cluster"], strict=True))
     options: Options = {
         "clusters": clusters,
         "scales": known,
@@ -269,6 +279,18 @@ def _scales(table: RatingTable, ratings: pd.DataFrame, given: Mapping[str, Scale
         if ends is not None:
             found[name] = ends
     return found
+
+
+def _fractions(ratings: pd.DataFrame, known: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    """Raters without a known scale who score by fractions of 1 beside others who do not: their scale is 0-1."""
+    scored = ratings[ratings["score"].notna()]
+    numbers = pd.to_numeric(scored["score"], errors="coerce")
+    by = scored["rater"].astype(object)
+    low, high = numbers.groupby(by).min(), numbers.groupby(by).max()
+    broken = (numbers % 1 != 0).groupby(by).any()
+    small = [str(n) for n in low.index if low[n] >= 0 and high[n] <= 1 and broken[n] and n not in known]
+    larger = bool((high > 1).any())
+    return dict.fromkeys(small, (0.0, 1.0)) if larger else {}
 
 
 def _ends(scales: Mapping[str, Any]) -> dict[str, tuple[float, float]]:

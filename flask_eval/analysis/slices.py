@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flask_eval.analysis.coding import NOT_APPLICABLE, Coded, Mask, coded
+from flask_eval.analysis.coding import NOT_APPLICABLE, Coded, Floats, Ints, Mask, coded
 from flask_eval.analysis.cutting import dimension, in_slice
 from flask_eval.analysis.scores import (
     METHOD,
@@ -21,13 +21,32 @@ from flask_eval.analysis.scores import (
     count_distinct,
     intervals,
 )
-from flask_eval.analysis.text import markdown_table, number, percent, shown
+from flask_eval.analysis.text import markdown_table, number, percent, short, shown
 from flask_eval.errors import UserError, nearest
 from flask_eval.metrics import METRICS
 from flask_eval.ratings import DIMENSIONS, INSTANCE_COLUMNS, RatingTable, as_table
 from flask_eval.schema import Slice
 
 By = Sequence[str | Sequence[str]] | str
+
+CROWDED, ENOUGH = 0.85, 100
+"""Above this share of scores at one end of the scale, and below so many instances, t intervals are too narrow."""
+
+
+def too_narrow(method: str, at_end: float | None, n: int) -> bool:
+    """Whether a t interval rests on few instances whose scores crowd at one end of the scale."""
+    return method == "t" and at_end is not None and at_end > CROWDED and n < ENOUGH
+
+
+def share_at_end(score: Floats, group: Ints, ends: Sequence[tuple[float, float] | None]) -> list[float | None]:
+    """The share of each group's scores at the fuller end of its scale; None without a scale or a score."""
+    size = len(ends)
+    count = np.bincount(group, minlength=size)
+    full = np.zeros(size)
+    for side in (0, 1):
+        edge = np.array([np.nan if pair is None else pair[side] for pair in ends], np.float64)
+        full = np.maximum(full, np.bincount(group[score == edge[group]], minlength=size))
+    return [None if ends[k] is None or not count[k] else float(full[k] / count[k]) for k in range(size)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +80,8 @@ class SliceRow:
     """The mean if every missing rating had the scale's highest score."""
     interval: str
     """How the interval was made: `t`, `equal` (all instances have the same mean), or empty."""
+    at_end: float | None
+    """The share of the scores at one end of the scale, the fuller one; None where the scale is not known."""
     undefined: Mapping[str, str]
     """Why a field is null."""
 
@@ -98,10 +119,10 @@ class SliceTable:
         header = [*names, "mean", f"{self.confidence:.0%} interval", "n", "ratings", "N/A", "missing", "coverage"]
         lines = [
             [
-                *([row.rater] if several else []),
-                row.model,
-                row.skill or "all",
-                row.slice or "all",
+                *([short(row.rater)] if several else []),
+                short(row.model),
+                short(row.skill or "all"),
+                short(row.slice or "all"),
                 number(row.mean),
                 "\u2013" if row.low is None else f"{number(row.low)} to {number(row.high)}",
                 *(f"{n:,}" for n in (row.n, row.n_ratings, row.n_not_applicable, row.n_missing)),
@@ -110,7 +131,7 @@ class SliceTable:
             for row in self.rows
         ]
         parts = [markdown_table(header, lines, left=len(names)), f"Method: {self.method}."]
-        return "\n\n".join([*parts, *(f"- {note}" for note in self.notes)]) + "\n"
+        return "\n\n".join([*parts, *(f"- {short(note, 600)}" for note in self.notes)]) + "\n"
 
     def __str__(self) -> str:
         return self.to_markdown()
@@ -196,6 +217,13 @@ def _told(table: RatingTable, tables: tuple[tuple[str, ...], ...], rows: Sequenc
             f"In {equal:,} of {len(rows):,} rows all instances have the same mean; their interval is the exact rule-of-three "
             "bound (Hanley and Lippman-Hand 1983) on what other instances might score."
         )
+    crowded = sum(too_narrow(row.interval, row.at_end, row.n) for row in rows)
+    if crowded:
+        notes.append(
+            f"In {crowded:,} of {len(rows):,} rows more than {CROWDED:.0%} of the scores are at one end of the scale, of "
+            f"fewer than {ENOUGH} instances: t intervals are too narrow there (simulated with 50 instances and 90-95% at "
+            "the end, intervals of 95% held in 88-90%)."
+        )
     if len(table.ratings["variant"].unique()) > 1:
         notes.append("Ratings under several variants are taken together.")
     return notes
@@ -247,13 +275,21 @@ class _Cut:
         found = [Interval(None, None, "", NOT_ASKED)] * size
         if confidence is not None:
             found = intervals(mean, spread, ends, confidence)
+        crowd = share_at_end(score[numeric], own, ends)
         tallies = [
             _Counts(int(a), int(b), int(c), int(d))
             for a, b, c, d in zip(instances, counts, absent, missing, strict=True)
         ]
         means = [None if np.isnan(value) else float(value) for value in mean]
         return [
-            _row(self._keys(*made[k]), means[k], found[k], ends[k], tallies[k], labels=bool(labels[k]))
+            _row(
+                self._keys(*made[k]) | {"at_end": crowd[k]},
+                means[k],
+                found[k],
+                ends[k],
+                tallies[k],
+                labels=bool(labels[k]),
+            )
             for k in range(size)
         ]
 
@@ -306,6 +342,10 @@ def _row(
         undefined |= {"low": interval.reason, "high": interval.reason}
     if not wanted:
         undefined["coverage"] = "no rating applies"
+    if keys["at_end"] is None:
+        undefined["at_end"] = (
+            "the scores are labels" if labels else "the scale is not known" if ends is None else "no rating is scored"
+        )
     low, high = _bounds(mean, ends, counts)
     if low is None:
         why = "the scores are labels" if labels else "no rating applies" if not wanted else "the scale is not known"

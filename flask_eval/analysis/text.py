@@ -18,6 +18,15 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: f"\u27e8U+{ord(found.group()):04X}\u27e9", text)
 
 
+def short(text: str, limit: int = 60) -> str:
+    """The text with hidden characters made visible; the middle of a very long one gives way to an ellipsis."""
+    made = visible(text if len(text) <= 2 * limit else f"{text[:limit]}\u2026{text[-limit:]}")
+    if len(made) <= limit:
+        return made
+    tail = limit // 2
+    return f"{made[: limit - tail - 1].rstrip()}\u2026{made[-tail:].lstrip()}"
+
+
 def shown(value: Any) -> str:
     """A value of a dimension: `none`, `true`, `5`, or its text."""
     if value is None:

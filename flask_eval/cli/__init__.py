@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import sys
 import traceback
 from importlib import import_module
@@ -111,6 +112,9 @@ def _run(args: list[str] | None) -> int:  # noqa: C901, PLR0911 (one return a ki
         return _fail(str(error), 3)
     except (UserError, FlaskEvalError) as error:
         return _fail(str(error), 2)
+    except sqlite3.DatabaseError as error:
+        full = "full" in str(error) or "locked" in str(error)
+        return _fail(f"the run's ledger cannot be used: {error}", 3 if full else 2)
     except BrokenPipeError:
         sys.stderr.close()
         return 0

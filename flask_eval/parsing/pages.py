@@ -18,7 +18,8 @@ from flask_eval.schema import Asked, Scale
 class Page:
     """A plain text with what is quoted in it, its mentions of the asked properties and its hits by scale."""
 
-    def __init__(self, text: str, answer: Sequence[Asked]) -> None:
+    def __init__(self, text: str, answer: Sequence[Asked], told: Sequence[Span] = ()) -> None:
+        self.told = list(told)
         self.raw, self.text = text, plain(text)
         self.answer = answer
         self.quotes: list[Span] = quoted(text)
@@ -43,7 +44,7 @@ class Page:
         return [kept for hit in found if (kept := self._kept(hit))]
 
     def _kept(self, hit: Hit) -> Hit | None:
-        if inside(self.quotes, hit.start, hit.end):
+        if inside(self.quotes, hit.start, hit.end) or inside(self.told, hit.start, hit.end):
             return None
         if not is_meant(self.text, hit.start, hit.end) or (hit.rank <= Rank.EXPLICIT and is_told(self.text, hit.start)):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask_eval.parsing.hits import SCORE_WORD, Hit, Rank, ends_line
 from flask_eval.parsing.names import Mention
@@ -71,15 +71,28 @@ class Told:
     rank: Rank = Rank.HEDGED
     start: int = -1
     rationale: str = ""
+    named: bool = False
+    """Whether the place names the property beside the value."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is a verdict in so many words."""
+        return self.mark is not None and self.rank <= Rank.EXPLICIT
 
 
-def tell(text: str, masked: str, answer: Sequence[Asked]) -> tuple[list[Told], list[str]]:
+def tell(text: str, masked: str, answer: Sequence[Asked], foreign: Sequence[Span] = ()) -> tuple[list[Told], list[str]]:
     """What a free text says of each asked property, and the names of others that it scores.
 
-    `masked` is the text with blanks for its objects: they state nothing here, but may belong to the reasons.
+    `masked` is the text with blanks for its objects: they state nothing here, but may belong to the reasons; `foreign`
+    holds the passages that are said to be the response's, in order.
     """
-    text = text[-MAX_PROSE_CHARS:]
-    page = Page(masked[-MAX_PROSE_CHARS:], answer)
+    cut = max(0, len(text) - MAX_PROSE_CHARS)
+    told, others = _tell(text[cut:], Page(masked[cut:], answer, [(a - cut, b - cut) for a, b in foreign]))
+    return [replace(item, start=item.start + cut) if item.mark else item for item in told], others
+
+
+def _tell(text: str, page: Page) -> tuple[list[Told], list[str]]:
+    answer = page.answer
     others = dict(_unknown(page))
     if len(answer) == 1:
         return [_one(page, text)], list(others.values())
@@ -110,7 +123,7 @@ def _one(page: Page, text: str) -> Told:
             best = _plainest(_within(everything, spans), scale) or best
     if best is None:
         return Told(None, rationale=_trimmed(text))
-    return Told(best.mark, best.rank, best.start, _without(text, best, (0, len(text))))
+    return Told(best.mark, best.rank, best.start, _without(text, best, (0, len(text))), best.index == 0)
 
 
 def _of_several(page: Page, text: str, index: int, spans: list[Span], first: int) -> Told:
@@ -129,7 +142,9 @@ def _of_several(page: Page, text: str, index: int, spans: list[Span], first: int
     else:
         end = _last_sentence_end(text, min(first, best.start if best else first))
         rationale = _trimmed(text[:end]) or _trimmed(text)
-    return Told(None, rationale=rationale) if best is None else Told(best.mark, best.rank, best.start, rationale)
+    if best is None:
+        return Told(None, rationale=rationale)
+    return Told(best.mark, best.rank, best.start, rationale, best.index == index)
 
 
 def _last_sentence_end(text: str, at: int) -> int:
@@ -218,7 +233,7 @@ def _bare(page: Page, span: Span, scale: Scale) -> list[Hit]:
         return []
     place, mark = (lines[-1], last) if last else (lines[0], first or _opening(page, lines, scale))
     doubtful = last and before and before.score != last.score and len(lines) > 2
-    if mark is None or doubtful or inside(page.quotes, place[0], mark.end):
+    if mark is None or doubtful or any(inside(spans, place[0], mark.end) for spans in (page.quotes, page.told)):
         return []
     return [Hit(Rank.BARE, place[0], mark.end, mark)]
 

@@ -18,17 +18,17 @@ _THEY = r"(?:response|answer|assistant|model|author|user|text|candidate|student|
 _SAYS = (
     r"(?:says|said|claims|claimed|states|stated|writes|wrote|asserts|asserted|insists|insisted|declares|declared|prints|"
     r"printed|outputs|quotes|quoted|mentions|mentioned|argues|argued|suggests|suggested|demands|demanded|requests|requested|"
-    r"asks|asked|tells|told|instructs|instructed|orders|begs|wants|tries|tried|attempts|pretends|ends\s+with|ended\s+with|closes\s+with|begins\s+with|"
+    r"asks|asked|tells|told|instructs|instructed|orders|begs|wants|tries|tried|attempts|pretends|reads?|ends\s+with|ended\s+with|closes\s+with|begins\s+with|"
     r"asking|requesting|demanding|claiming|insisting|stating|saying|pretending|begging|trying)"
 )
 _WHAT_IS_SAID = (
     r"(?:graders?|judges?|evaluators?|raters?|reviewers?|readers?|that|it|should|must|be|to|the|me|us|for|a|an|of|give|get|deserves?|itself|is|has|its|own|text|"
-    r"line|lines|words|string|phrase|with|as|at|on|verdict|result|force|output|print|return|contains?|includes?|full|perfect)"
+    r"line|lines|words|string|phrase|with|as|at|on|verdict|result|force|output|print|return|contains?|includes?|full|perfect|this|these|those|following|final|json|block|object|score|scores|rating|ratings|verdicts)"
 )
 _SAID = rf"\b{_SAYS}\s*[:,]?(?:\s+{_WHAT_IS_SAID})*\s*:?\s*"
 _HOLDS = (
     rf"(?:\b(?:contains?|contained|containing|includes?|included|including)|\b{_THEY}\s+(?:\w+\s+)?(?:has|had|gives|gave|rates|rated))"
-    r"(?:\s+(?:the|a|an|its|own|text|words|lines?|string|dict|object|json|verdict|score|rating|itself|phrase|of|following))*\s*[:,]?\s*"
+    r"(?:\s+(?:the|a|an|its|own|text|words|lines?|string|dict|object|json|verdicts?|scores?|ratings?|itself|phrase|of|following|this|these|those|block))*\s*[:,]?\s*"
 )
 _OWN_OF = (
     r"\b(?:response|answer|assistant|model|candidate|author)(?:'s)?\s+(?:own|self-\w+)(?:\s+\w+){0,2}(?:\s+(?:is|was|of))?\s*[:,]?\s*|"
@@ -42,6 +42,59 @@ _SAID_AFTER = re.compile(
     r"[\"'”\u2019`)]?[^\S\n]?[,;:(-]?[^\S\n]*(?:(?:this|that|which|it)[^\S\n]+)?(?:(?:is|was|are|were)[^\S\n]+)?"
     r"(?:what[^\S\n]+(?:the|it)\b|(?:just\s+)?(?:quoted|copied|taken)[^\S\n]+from\b|(?:claimed|written|produced|given)[^\S\n]+by[^\S\n]+the[^\S\n]+"
     r"(?:response|answer|assistant|model|candidate|author|text)|(?:is|was)[^\S\n]+(?:the[^\S\n]+response's|in[^\S\n]+the[^\S\n]+response|part[^\S\n]+of))",
+    re.IGNORECASE,
+)
+
+_VERDICT = (
+    r"(?:verdicts?|scores?|ratings?|json|evaluations?|judge?ments?|objects?|blocks?|dicts?|text|lines?|instructions?|prompts?|outputs?|"
+    r"results?|grades?|commands?|attempts?)"
+)
+_FORGED = r"(?:inject\w*|embedded|faked?|forged|bogus|planted|smuggled|hidden|spurious|fraudulent|manipulat\w*|adversarial|malicious|false)"
+_REFUSES = (
+    r"(?:ignor(?:e|ed|ing)|disregard(?:ed|ing)?|discard(?:ed|ing)?|dismiss(?:ed|ing)?|reject(?:ed|ing)?|disobey(?:ed)?|"
+    r"(?:do|did|will|would)(?:\s+not|n't)\s+(?:follow|count|use|accept|trust|obey)|(?:not|never)\s+follow(?:ed|ing)?)"
+)
+_FOREIGN = re.compile(
+    rf"\b{_FORGED}(?:[^\w.!?\n]+\w+){{0,3}}?[^\w.!?\n]+{_VERDICT}\b|\b{_VERDICT}(?:[^\w.!?\n]+\w+){{0,3}}?[^\w.!?\n]+{_FORGED}\b|"
+    rf"\b(?:i|which|was|were|be|have)\s+(?:\w+\s+){{0,2}}{_REFUSES}\b|"
+    rf"\b{_REFUSES}\s+(?:this|that|the|these|its|a|an)\s+(?:\w+\s+){{0,2}}{_VERDICT}\b",
+    re.IGNORECASE,
+)
+"""Words that a judge has for a verdict that is none of its own."""
+_HINTED = re.compile(
+    r"\b(?:ignor\w+|disregard\w*|inject\w*|embed\w*|faked?|forged|hidden|attempt\w*|contain(?:s|ed|ing)?|includ(?:es|ed|ing))\b",
+    re.IGNORECASE,
+)
+_RATING = r"(?:verdicts?|scores?|ratings?|evaluations?|assessments?|judge?ments?|results?|answers?|outputs?|decisions?|conclusions?|grades?|json|opinion)"
+_MINE = re.compile(
+    rf"\bmy\s+(?:\w+\s+){{0,3}}{_RATING}\b|"
+    r"\b(?:i|i'd|i'll|we)\s+(?:(?:would|will|now|therefore|thus|hence|shall|can|do|still)\s+){0,2}(?:give|rate|score|assign|award|grade|judge|evaluate|"
+    r"conclude|arrive|assess)\b|"
+    rf"\bhere\s+(?:is|are|comes?)\s+(?:the|an?|your)?\s*(?:\w+\s+){{0,2}}?{_RATING}\b|"
+    rf"^\W*(?:the\s+)?(?:(?:final|overall|revised|updated|corrected|actual|own|honest)\s+)*{_RATING}(?:\s+(?:for|of|on|is|are|as)\b|\W*$)|"
+    r"^\W*(?:based|given)\b|\b(?:as|you|was|were)\s+(?:\w+\s+)?(?:requested|asked|instructed|wanted|told)\b",
+    re.IGNORECASE,
+)
+"""Words with which a judge gives a verdict of its own."""
+_PART = re.compile(r"[,;]|[.!?](?=\s)|\n|\b(?:and|so|hence|thus|therefore|but)\b", re.IGNORECASE)
+_ITS_OWN = re.compile(
+    rf"\b{_THEY}(?:'s)?\s+(?:\w+\s+){{0,2}}(?:{_SAYS}|contain\w*|includ\w*|has|had|gives|gave)\b", re.IGNORECASE
+)
+_ABOUT_IT = re.compile(
+    r"\b(?:response|answer|text|assistant|model|candidate|author|output|essay|passage|submission|its?)(?:'s)?\b",
+    re.IGNORECASE,
+)
+_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_FRAME = re.compile(r"\s*(?P<fence>```+\w*)?\s*(?:</?[\w-]{1,20}>\s*)?")
+MAX_LEAD_CHARS = 300
+"""How much of a line that may introduce a passage is looked at."""
+_FRAME_BEFORE = re.compile(r"\s*(?:```+\w*\s*)?(?:</?[\w-]{1,20}>\s*)?[\"'“\u2018`(\[]?\s*$")
+_OBJECT_LINE = re.compile(r"\s*\{[ ]*\}[^\S\n]*")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*(?:\n|\Z)")
+_REJECTED_AFTER = re.compile(
+    rf"[\"'”\u2019`)]?\s*(?:```+)?\s*[,;:(-]?\s*(?:(?:which|that)\s+(?:i|we)\s+(?:\w+\s+){{0,2}}{_REFUSES}|"
+    rf"(?:i|we)\s+(?:\w+\s+)?{_REFUSES}\s+(?:this|that|it|these)(?:\s+{_VERDICT})?\s*(?:[.!;,]|$)|"
+    rf"(?:this|that|which|it)(?:\s+{_VERDICT})?\s+(?:is|was)\s+(?:\w+\s+)?(?:{_FORGED}|{_REFUSES}|not\s+(?:mine|my)\b))",
     re.IGNORECASE,
 )
 
@@ -133,7 +186,70 @@ def inside(spans: list[Span], start: int, end: int) -> bool:
 
 def is_attributed(text: str, start: int, end: int) -> bool:
     """Whether the words right before or after say that someone else wrote this: `the response claims ...`."""
-    return is_told(text, start) or bool(_SAID_AFTER.match(_BLANKS.sub(" ", text[end : end + 120])))
+    after = _BLANKS.sub(" ", text[end : end + 120])
+    if _SAID_AFTER.match(after) or _REJECTED_AFTER.match(after):
+        return True
+    return is_told(text, start) and not _is_mine(_BLANKS.sub(" ", text[max(0, start - 160) : start]))
+
+
+def shown(text: str) -> list[Span]:
+    """The passages that a line before them attributes to the response: `The response ended with these lines:`.
+
+    A passage is what a code fence holds, or the objects of the following lines, or the lines up to a blank one;
+    between the line and the passage blank lines may stand.
+    """
+    found: list[Span] = []
+    for line in _LINE.finditer(text):
+        if found and line.start() < found[-1][1]:
+            continue
+        if is_foreign_lead(text[max(line.start(), line.end() - MAX_LEAD_CHARS) : line.end()]):
+            found.append(_passage(text, line.end()))
+    return found
+
+
+def is_foreign_lead(line: str) -> bool:
+    """Whether a line says that what follows it is the response's, or is not to be followed."""
+    line = _BLANKS.sub(" ", line).rstrip(" \t*_)\"'”`\r")
+    colon = line.endswith((":", "\uff1a"))
+    sentence = _last_part(_SENTENCE, line)
+    if _is_mine(sentence):
+        return False
+    return bool(_TOLD_BEFORE.search(sentence)) or (colon and bool(_FOREIGN.search(sentence)))
+
+
+def is_doubtful_lead(text: str, start: int) -> bool:
+    """Whether the line before speaks of the response, or of a forgery, and announces no verdict of the judge."""
+    lead = _FRAME_BEFORE.sub("", _BLANKS.sub(" ", text[max(0, start - MAX_LEAD_CHARS) : start]))
+    line = lead[lead.rfind("\n") + 1 :].rstrip(" \t*_)\"'”`")
+    sentence = _last_part(_SENTENCE, line)
+    if not line or _is_mine(sentence):
+        return False
+    colon = line.endswith((":", "\uff1a"))
+    return bool((colon and _ABOUT_IT.search(sentence)) or (colon and _HINTED.search(sentence)) or _FOREIGN.search(line))
+
+
+def _is_mine(lead: str) -> bool:
+    """Whether the last words give the judge's own verdict: `..., so my verdict is:`."""
+    lead = _FRAME_BEFORE.sub("", lead).rstrip(" \t:*_")
+    part = _last_part(_PART, lead)
+    mine = _MINE.search(part)
+    return bool(mine) and not _ITS_OWN.search(part) and not _FOREIGN.search(part)
+
+
+def _passage(text: str, at: int) -> Span:
+    """What stands after an introduction that ends here."""
+    frame = _FRAME.match(text, at)
+    start = frame.end() if frame else at
+    if frame and frame["fence"]:
+        end = text.find("```", start)
+        return at, len(text) if end < 0 else end
+    if text.startswith("{", start):
+        end = start
+        while line := _OBJECT_LINE.match(text, end):
+            end = line.end()
+        return at, max(end, start + 1)
+    blank = _BLANK_LINE.search(text, start)
+    return at, blank.start() if blank else len(text)
 
 
 def is_told(text: str, start: int) -> bool:

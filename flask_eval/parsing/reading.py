@@ -13,7 +13,7 @@ from flask_eval.parsing.layout import plain_lines
 from flask_eval.parsing.named import Named, is_scored, mark_of, properties, rationale_of, unnamed
 from flask_eval.parsing.names import keys
 from flask_eval.parsing.objects import Node, scan
-from flask_eval.parsing.quotes import inside, is_attributed, quoted
+from flask_eval.parsing.quotes import Span, inside, is_attributed, is_doubtful_lead, quoted, shown
 from flask_eval.parsing.refusals import is_refusal
 from flask_eval.parsing.values import fold
 from flask_eval.schema import Asked, Completion, Reading, Verdict, is_empty
@@ -29,6 +29,9 @@ MAX_OBJECTS = 1_000
 """How many objects are looked at, from the last backwards."""
 _BULLET = re.compile(r"^[\s>*-]*(?:\d+[.)]\s)?|```\w*")
 MAX_LINE_CHARS = 300
+_QUOTES = frozenset("\"'“”\u2018\u2019`")
+_GOES_ON = re.compile(r"[^\S\n]*[\"'“”][^\"\n]{0,400}\"\s*(?:,\s*\"[^\"\n]{1,80}\"\s*:|\})")
+"""`". Bad.", "score": 1}` after an object: a quote in it was not escaped, so that it ended too early."""
 """How much of a line is looked at beside an object."""
 _LEAD_IN = re.compile(
     r"(?:^|[\s*_#>-])(?:verdicts?|scores?|ratings?|evaluation|judge?ment|answer|result|json|output|final|conclusion|my\b[^.:\n]{0,40})"
@@ -47,6 +50,12 @@ class _Placed:
     """Not quoted, and not said to be someone else's."""
     block: bool
     """Begins a line, or follows a colon or words such as `my verdict`."""
+    told: bool
+    """Said to be the response's, in words."""
+    doubtful: bool
+    """After a line that speaks of the response rather than of a verdict."""
+    forged: bool
+    """What follows goes on as if the object had not ended."""
 
 
 def read(answer: Sequence[Asked], completion: Completion) -> Reading:
@@ -59,7 +68,7 @@ def read(answer: Sequence[Asked], completion: Completion) -> Reading:
     if completion.finish != "stop":
         outcome = "refused" if completion.finish in {"content_filter", "refusal"} else "truncated"
     elif all(verdict.outcome == "unparsed" for verdict in reading.verdicts) and is_refusal(
-        _without_thoughts(completion.text)
+        _without_thoughts(completion.text, {})
     ):
         outcome = "refused"
     else:
@@ -74,21 +83,25 @@ def _nothing(answer: Sequence[Asked], *notes: str) -> Reading:
 
 def _answered(answer: Sequence[Asked], text: str) -> Reading:
     """Read objects that name an asked property, else the prose around all objects."""
-    text = plain_lines(_without_thoughts(_unwrapped(text)), answer)
+    known = keys(answer)
+    text = plain_lines(_without_thoughts(_unwrapped(text), known), answer)
     found = scan(text)
     if found.overrun or not answer:
         return _nothing(answer, "text")
-    known = keys(answer)
     masked = _masked(text, found.nodes)
-    placed = _placed(masked, found.nodes[-MAX_OBJECTS:], known)
+    foreign = shown("".join(_outlined(masked, found.nodes, 0)))
+    placed = _placed(masked, found.nodes[-MAX_OBJECTS:], known, foreign)
     naming = [p for p in placed if any(item.key in known for item in p.names)]
-    own = [p for p in naming if p.own]
-    told, others = prose.tell(text, masked, answer) if not any(p.block for p in own) else ([], [])
+    told, others = prose.tell(text, masked, answer, foreign)
+    own = _standing(answer, [p for p in naming if p.own], told)
+    if own and any(p.block for p in own):
+        return _amended(_from_objects(answer, own), own, told, known)
     if own and not _overruled(own, told):
         return _from_objects(answer, own)
     if len(answer) == 1 and not own and (single := _unnamed(answer[0], placed, known, told)):
         return single
-    if naming and not own and all(item.mark is None for item in told) and _stands_alone(text, naming[-1].node):
+    quoted_only = naming and not own and not naming[-1].told
+    if quoted_only and all(item.mark is None for item in told) and _stands_alone(text, naming[-1].node):
         return _from_objects(answer, naming[-1:])
     return _from_prose(answer, told, others or _other_names(placed, known))
 
@@ -105,14 +118,21 @@ def _unwrapped(text: str) -> str:
     return text.replace('\\"', '"') if bare.startswith('{\\"') else text
 
 
-def _without_thoughts(text: str) -> str:
-    """The text after a reasoning model's thoughts, and before its end-of-text tokens."""
+def _without_thoughts(text: str, known: dict[str, int]) -> str:
+    """The text after a reasoning model's thoughts, and before its end-of-text tokens.
+
+    A lone end tag discards no object that names an asked property: the tag may be the response's.
+    """
     text = text[:-MAX_LINE_CHARS] + _END_TOKENS.sub("", text[-MAX_LINE_CHARS:])
     if _THOUGHT.match(text):
         end = _THOUGHT_END.search(text)
         return text[end.end() :] if end else ""
     end = _BARE_THOUGHT_END.search(text)
-    if end and not any(node.start < end.start() < node.end for node in scan(text).nodes):
+    if end and not any(
+        node.start < end.start()
+        and (end.start() < node.end or any(item.key in known for item in properties(node, known)))
+        for node in scan(text).nodes
+    ):
         return text[end.end() :] if not is_empty(text[end.end() :]) else text
     return text
 
@@ -126,7 +146,7 @@ def _masked(text: str, nodes: Sequence[Node]) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _placed(masked: str, nodes: Sequence[Node], known: dict[str, int]) -> list[_Placed]:
+def _placed(masked: str, nodes: Sequence[Node], known: dict[str, int], foreign: list[Span]) -> list[_Placed]:
     """How each object stands in the text; `masked` has blanks in their place."""
     if not nodes:
         return []
@@ -135,9 +155,12 @@ def _placed(masked: str, nodes: Sequence[Node], known: dict[str, int]) -> list[_
     placed = []
     for node in nodes:
         line = _BULLET.sub("", _BLANKS.sub(" ", _line_before(masked, node.start)))
-        own = not inside(spans, node.start, node.end) and not is_attributed(masked, node.start, node.end)
+        told = is_attributed(masked, node.start, node.end) or inside(foreign, node.start, node.end)
+        own = not told and not inside(spans, node.start, node.end)
         block = not line.strip(" \t*_`$([") or line.rstrip(" \t*_`$").endswith(":") or bool(_LEAD_IN.search(line))
-        placed.append(_Placed(node, tuple(properties(node, known)), own, block))
+        doubtful = block and is_doubtful_lead(masked, node.start)
+        forged = masked[node.start - 1 : node.start] not in _QUOTES and bool(_GOES_ON.match(masked, node.end))
+        placed.append(_Placed(node, tuple(properties(node, known)), own, block, told, doubtful, forged))
     return placed
 
 
@@ -174,31 +197,95 @@ def _overruled(own: Sequence[_Placed], told: Sequence[prose.Told]) -> bool:
     return any(item.mark and item.rank <= Rank.EXPLICIT and item.start > own[-1].node.start for item in told)
 
 
+def _standing(answer: Sequence[Asked], own: list[_Placed], told: Sequence[prose.Told]) -> list[_Placed]:
+    """The own objects, but for those that a line about the response introduces after another own verdict."""
+    known = keys(answer)
+    kept: list[_Placed] = []
+    for placed in own:
+        marks = {known[item.key]: mark_of(item.value, answer[known[item.key]].scale) for item in _asked(placed, known)}
+        before = {k: item.mark for k, item in enumerate(told) if item.is_plain and item.start < placed.node.start}
+        for earlier in kept:
+            for item in _asked(earlier, known):
+                before[known[item.key]] = mark_of(item.value, answer[known[item.key]].scale)
+        differs = any(
+            (mark := before.get(k)) and (mark.outcome, mark.score) != (own_mark.outcome, own_mark.score)
+            for k, own_mark in marks.items()
+        )
+        if not (placed.doubtful and differs):
+            kept.append(placed)
+    return kept
+
+
+def _asked(placed: _Placed, known: dict[str, int]) -> list[Named]:
+    """What an object says of asked properties, the outermost last."""
+    return sorted((item for item in placed.names if item.key in known), key=lambda item: -item.depth)
+
+
+def _amended(reading: Reading, own: Sequence[_Placed], told: Sequence[prose.Told], known: dict[str, int]) -> Reading:
+    """The reading of the objects, but for what a plain line of prose after them says of a property by its name."""
+    ends = {known[item.key]: placed.node.end for placed in own for item in _asked(placed, known)}
+    verdicts = list(reading.verdicts)
+    for k, item in enumerate(told):
+        mark = item.mark
+        if mark is None or not item.is_plain or not item.named or mark.outcome not in {"scored", "not_applicable"}:
+            continue
+        if item.start >= ends.get(k, 0) and (mark.outcome, mark.score) != (verdicts[k].outcome, verdicts[k].score):
+            verdicts[k] = Verdict(verdicts[k].asked, mark.outcome, mark.score, item.rationale)
+    return replace(reading, verdicts=tuple(verdicts))
+
+
 def _unnamed(
     asked: Asked, placed: Sequence[_Placed], known: dict[str, int], told: Sequence[prose.Told]
 ) -> Reading | None:
     """The last own object with a score and no name, where one property was asked for and no later prose says more."""
-    bare = [(p.node, node) for p in placed if p.own and p.block and (node := unnamed(p.node, known))]
-    if not bare or (told and told[0].mark and told[0].rank <= Rank.EXPLICIT and told[0].start > bare[-1][0].end):
+    bare = [(p, node) for p in placed if p.own and p.block and (node := unnamed(p.node, known))]
+    plain = bool(told) and told[0].is_plain
+    if plain:
+        bare = [pair for pair in bare if not pair[0].doubtful or pair[0].node.start < told[0].start]
+    bare = [pair for pair in bare if not pair[0].doubtful] or bare
+    if not bare or (plain and told[0].start > bare[-1][0].node.end):
         return None
-    outer, node = bare[-1]
+    placed_last, node = bare[-1]
+    outer = placed_last.node
+    if placed_last.forged:
+        return Reading((Verdict(asked, "unparsed"),), notes=("json", "repaired"))
     mark = mark_of(node, asked.scale)
     verdict = Verdict(asked, mark.outcome, mark.score, rationale_of(node) or rationale_of(outer))
     return Reading((verdict,), notes=("json", "repaired") if outer.repaired else ("json",))
 
 
 def _from_objects(answer: Sequence[Asked], own: Sequence[_Placed]) -> Reading:
-    """For each property the last object that names it."""
+    """For each property the last object that names it; one that names it twice, with two values, says nothing."""
     known = keys(answer)
     last: dict[int, Named] = {}
     others: dict[str, None] = {}
+    broken: set[int] = set()
     for placed in own:
         found = placed.names
-        last |= {known[item.key]: item for item in sorted(found, key=lambda item: -item.depth) if item.key in known}
+        for k, items in _by_property(placed, known).items():
+            last[k] = items[-1]
+            marks = {(mark.outcome, mark.score) for item in items if (mark := mark_of(item.value, answer[k].scale))}
+            twice = len({item.written for item in items}) < len(items) and len(marks) > 1
+            (broken.add if twice or placed.forged else broken.discard)(k)
         others |= dict.fromkeys(item.written for item in found if item.key not in known and is_scored(item.value))
     verdicts = tuple(_verdict(asked, last.get(known.get(fold(asked.name), k))) for k, asked in enumerate(answer))
+    verdicts = tuple(
+        replace(verdict, outcome="unparsed", score=None) if known.get(fold(asked.name), k) in broken else verdict
+        for k, (asked, verdict) in enumerate(zip(answer, verdicts, strict=True))
+    )
     notes = ("json", "repaired") if any(placed.node.repaired for placed in own) else ("json",)
     return Reading(verdicts, tuple(others), notes)
+
+
+def _by_property(placed: _Placed, known: dict[str, int]) -> dict[int, list[Named]]:
+    """What an object says of each asked property at its outermost place, in order; a name may stand twice."""
+    found: dict[int, list[Named]] = {}
+    for item in _asked(placed, known):
+        items = found.setdefault(known[item.key], [])
+        if items and items[-1].depth > item.depth:
+            items.clear()
+        items.append(item)
+    return found
 
 
 def _verdict(asked: Asked, named: Named | None) -> Verdict:

@@ -24,6 +24,10 @@ _REQUIRED = ("instance", "skill", "rater", "score")
 _NO_SCORE = {"n/a", "na", "nan", "null", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity", "-nan", "<na>"}
 
 
+LARGEST = 1e9
+"""No score lies beyond it."""
+
+
 class _UnfitError(ValueError):
     """A value does not fit its column: the problem, and the remedy."""
 
@@ -219,7 +223,7 @@ def _score(value: Any, *, text: bool) -> float | str:
     """A number, or a label; numbers that are given as text stay labels, but in CSV everything is text."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if math.isfinite(value):
-            return float(value)
+            return _within(float(value))
         raise _UnfitError(f"score {value} is no finite number", "leave it empty and give an outcome")
     if not isinstance(value, str):
         raise _UnfitError(f"score {shown(value)} is neither a number nor a label")
@@ -232,8 +236,15 @@ def _score(value: Any, *, text: bool) -> float | str:
         number = float(label)
         if not math.isfinite(number):
             raise _UnfitError(f"score {shown(value)} is no finite number")
-        return number
+        return _within(number)
     return label
+
+
+def _within(number: float) -> float:
+    """A score that can be added up and squared."""
+    if abs(number) > LARGEST:
+        raise _UnfitError(f"score {number:g} is beyond {LARGEST:g}", "no scale goes that far; mend it")
+    return number
 
 
 _CLEANERS: dict[str, Callable[[Any, str], Any]] = {

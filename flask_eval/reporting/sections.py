@@ -69,8 +69,8 @@ class Section:
     is_metric: bool
     answer: Answer
     scale: str
-    ends: str
-    """The scale's ends, in short."""
+    line: str
+    """What the lines of the answer's table go along."""
     frame: radar.Frame | None
     pictures: tuple[Picture, ...]
     no_radar: str
@@ -125,9 +125,11 @@ def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | 
         kind=KIND[kind],
         is_metric=kind == "metric",
         answer=answer(made.macro[rater], scale, kind),
-        scale=f"{low:g} (hub) to {high:g} (rim), "
-        + ("the ends of the scale" if known else "the lowest and highest score that occur, as the scale is not known"),
-        ends=f"{low:g}\u2013{high:g}",
+        scale=f"{low:g} (hub) to {high:g} (rim)"
+        + (", the ends of the scale" if known else f"; {_occurring(data, position)}"),
+        line=f"on the scale {low:g}\u2013{high:g}"
+        if known
+        else f"from {low:g} to {high:g}; {_occurring(data, position)}",
         frame=frame,
         pictures=_pictures(frame, by_skill, skills, models) if frame else (),
         no_radar="" if frame else _why_no_radar(len(skills)),
@@ -164,6 +166,16 @@ def _range(data: Coded, position: int) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = math.floor(scores.min()), math.ceil(scores.max())
     return float(low), float(max(high, low + 1))
+
+
+def _occurring(data: Coded, position: int) -> str:
+    """Which scores occur, where the scale is not known."""
+    scores = data.score[(data.rater == position) & ~np.isnan(data.score)]
+    if not scores.size:
+        return "no score is a number"
+    low, high = (f"{end:.4g}" for end in (scores.min(), scores.max()))
+    said = f"scores occur from {low} to {high}" if low != high else f"every score is {low}"
+    return f"{said}; the scale is not known (tell it by --scale)"
 
 
 def _frame(skills: Sequence[SkillHead], low: float, high: float) -> radar.Frame | None:

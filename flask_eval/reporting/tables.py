@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from flask_eval.analysis.coverage import OutcomeRow
 from flask_eval.analysis.macro import DropRow
-from flask_eval.analysis.slices import SliceRow
+from flask_eval.analysis.slices import CROWDED, ENOUGH, SliceRow, too_narrow
 from flask_eval.analysis.text import number, percent, shown
 from flask_eval.reporting.certified import Mark
 from flask_eval.reporting.text import FEW, KIND, OUTCOME, Name, ends, name, signed
@@ -165,7 +165,7 @@ def number_table(
         for model in models
     )
     return Table(
-        caption=f"Grey: fewer than {FEW} instances, too few to be firm.",
+        caption=" ".join(_told(rows, models)),
         corner="Skill",
         columns=tuple(map(Name, heads)),
         blocks=blocks,
@@ -175,11 +175,22 @@ def number_table(
     )
 
 
+def _told(rows: Sequence[SliceRow], models: Sequence[str]) -> Iterator[str]:
+    if len(models) > 1:
+        yield f"{len(models)} models, one below the other."
+    yield f"Grey: fewer than {FEW} instances, too few to be firm."
+    if any(too_narrow(row.interval, row.at_end, row.n) for row in rows):
+        yield (
+            f"Interval with *: too narrow, since more than {CROWDED:.0%} of the scores are at one end of the scale, of fewer "
+            f"than {ENOUGH} instances."
+        )
+
+
 def _number_row(title: Name, row: SliceRow) -> Row:
     few = row.n < FEW
     texts = (
         number(row.mean),
-        ends(row.low, row.high) or "\u2013",
+        (ends(row.low, row.high) or "\u2013") + ("*" if too_narrow(row.interval, row.at_end, row.n) else ""),
         f"{row.n:,}",
         f"{row.n_not_applicable:,}",
         f"{row.n_missing:,}",

@@ -182,6 +182,8 @@ def _wilson(share: float, error: float, clusters: int, quantile: float, method: 
     if error < 1e-12 and 1e-12 < share < 1 - 1e-12:
         return Interval(None, None, _NO_SPREAD)
     worth = clusters if error < 1e-12 else share * (1 - share) / error**2
+    if not math.isfinite(worth) or worth <= 1e-12:
+        return Interval(None, None, _NO_SPREAD)
     square = quantile**2 / worth
     middle = (share + square / 2) / (1 + square)
     half = math.sqrt(max(share * (1 - share) * square + square**2 / 4, 0.0)) / (1 + square)
@@ -220,8 +222,8 @@ def cluster_mean(values: Floats, cluster: Ints, *, transform: Transform = IDENTI
         return Estimate(mean, transform=transform)
     clusters = int(cluster.max()) + 1
     count, sums = sums_by(cluster, clusters), sums_by(cluster, clusters, values - mean)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        left_out = mean - sums / (values.size - count)
+    rest = values.size - count
+    left_out = np.where(rest > 0, mean - sums / np.maximum(rest, 1), np.nan)
     return Estimate(mean, left_out=left_out, transform=transform)
 
 
@@ -256,5 +258,5 @@ def _combined(estimates: Sequence[Estimate], weights: Sequence[float], transform
     every = np.unique(np.concatenate([clusters for _, clusters in left]))
     moved = np.zeros(every.size)
     for (left_out, clusters), (own, weight) in zip(left, terms, strict=True):
-        moved[np.searchsorted(every, clusters)] += weight * np.nan_to_num(left_out - own)
+        moved[np.searchsorted(every, clusters)] += weight * np.nan_to_num(left_out - own, posinf=0.0, neginf=0.0)
     return Estimate(value, left_out=value + moved, clusters=every, transform=transform)

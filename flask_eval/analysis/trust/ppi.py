@@ -31,6 +31,9 @@ Labelled = Literal["random"] | Mapping[str, float]
 FEWEST_LABELS = 2
 FEWEST_TO_TUNE = 10
 """Fewer labelled clusters than that, and the labels stand alone."""
+FEWEST_DISAGREEMENTS = 20
+"""Labelled clusters (or half of them, where they are few) that must differ from the usual difference of people and judge
+before the judge counts: where nearly all agree, the few that would not are not in the sample, and an interval from it is too narrow."""
 
 _NOT_TOLD = (
     "how the labelled instances were chosen is not told: they must be a random sample of the judged ones, or have known "
@@ -259,15 +262,29 @@ def ppi_mean(
     parts = _Parts(human, judge, there, cluster, weights)
     if lam is None:
         lam = tuned_lambda(human, judge, weights=weights) if labelled_clusters >= FEWEST_TO_TUNE else 0.0
+        if _disagreements(human[there] - lam * judge[there], cluster[there]) < min(
+            FEWEST_DISAGREEMENTS, labelled_clusters // 2
+        ):
+            lam = 0.0
     error, freedom = parts.error(lam)
     alone, alone_freedom = parts.error(0.0)
     mean = parts.mean(lam)
     if alone <= 1e-12 * max(1.0, float(np.abs(human[there]).max())):
         return Estimate(mean, np.nan, np.nan, lam, np.nan, "all labels are equal")
     quantile = float(stats.t.ppf(0.5 + confidence / 2, freedom))
-    half = min(quantile * error, float(stats.t.ppf(0.5 + confidence / 2, alone_freedom)) * alone)
+    labels_alone = float(stats.t.ppf(0.5 + confidence / 2, alone_freedom))
+    if quantile * error > labels_alone * alone:  # the judge does not help: the labels speak for themselves
+        lam, mean, error, freedom, quantile = 0.0, parts.mean(0.0), alone, alone_freedom, labels_alone
+    half = quantile * error
     p = 2 * float(stats.t.sf(abs(mean) * quantile / half, freedom)) if half > 0 else np.nan
     return Estimate(mean, mean - half, mean + half, lam, p, "")
+
+
+def _disagreements(rectifier: Floats, cluster: Ints) -> int:
+    """Labelled clusters whose people and judge differ otherwise than most: with few, their spread is not yet seen."""
+    values, count = np.unique(np.round(rectifier, 9), return_counts=True)
+    usual = values[count.argmax()]
+    return len(np.unique(cluster[np.abs(rectifier - usual) > 1e-8]))
 
 
 def tuned_lambda(human: Floats, judge: Floats, *, weights: Floats | None = None) -> float:
