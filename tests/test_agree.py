@@ -544,3 +544,30 @@ def test_a_score_beyond_any_scale_is_refused():
     ]
     with pytest.raises(fe.UserError, match=r"beyond 1e\+09"):
         fe.read_ratings(pd.DataFrame(rows))
+
+
+def test_corrected_scores_come_nearer_to_people_and_are_written(run, tmp_path):
+    """A judge that is two points lenient throughout; fitted on other instances than it is applied to."""
+    rows = [
+        {
+            "instance": str(k),
+            "model": m,
+            "skill": "s",
+            "rater": r,
+            "kind": t,
+            "score": min(10, max(1, 1 + (k * 3) % 7 + shift)),
+        }
+        for k in range(60)
+        for m in "ab"
+        for r, t, shift in (("p1", "human", 0), ("p2", "human", k % 2), ("J", "judge", 2))
+    ]
+    write_jsonl(tmp_path / "r.jsonl", rows)
+    code, out, err = run(
+        "agree", tmp_path / "r.jsonl", "--scale", "1-10", "--corrected", tmp_path / "c.csv", "--json", "-"
+    )
+    assert code == 0, err
+    (row,) = json.loads(out)["corrections"]
+    assert row["error_corrected"] < row["error_raw"] / 2
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert len(table) == 120
+    assert (table["score"] - table["corrected"]).mean() == pytest.approx(1.75, abs=0.1)

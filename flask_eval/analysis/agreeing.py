@@ -32,6 +32,7 @@ from flask_eval.analysis.agreement import (
 )
 from flask_eval.analysis.cutting import in_slice
 from flask_eval.analysis.trust.alt_test import EPSILON, AltTest, replaceability
+from flask_eval.analysis.trust.calibrate import Correction, Curve, calibrate
 from flask_eval.analysis.trust.ceiling import Ceiling, ceilings
 from flask_eval.analysis.trust.effects import RaterEffects, rater_effects
 from flask_eval.analysis.trust.noise import NoiseFloor, noise_floor
@@ -56,12 +57,12 @@ _PLACE = re.compile(r"#\d+$")
 
 _ROWS = (
     "inter_rater", "judge_vs_human", "judge_differences", "ranking_accuracy", "confusion", "disattenuated",
-    "replaceability", "ceiling", "rater_effects", "orthogonality", "noise_floor", "calibrated", "calibrated_differences",
+    "replaceability", "ceiling", "rater_effects", "orthogonality", "noise_floor", "calibrated", "calibrated_differences", "corrections",
 )  # fmt: skip
 """The parts of a study, in the order of the record."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AgreementStudy:
     """What an agreement study shows: rows, each with n, interval and method, or the reason why there is none."""
 
@@ -91,6 +92,10 @@ class AgreementStudy:
     """Prediction-powered means beside the judge's."""
     calibrated_differences: tuple[CalibratedDifference, ...]
     """The same for differences between models."""
+    corrections: tuple[Correction, ...]
+    """How the judge's scores become people's, skill by skill, and how much nearer they come."""
+    corrected: pd.DataFrame
+    """A row a unit that a judge scored, with its corrected score, or the reason why there is none; not in the record."""
     confidence: float
     resamples: int
     seed: int
@@ -131,6 +136,7 @@ def agree(
     kappa_weights: Literal["value", "position"] = "value",
     epsilon: float = EPSILON["skilled"],
     labelled: Labelled | None = None,
+    curve: Curve = "isotonic",
     confidence: float = 0.95,
     resamples: int = 1000,
     seed: int = 0,
@@ -148,6 +154,7 @@ def agree(
         epsilon: what a person may be better by (replaceability): .2 experts, .15 skilled, .1 crowd.
         labelled: how the instances that people rated were chosen: `"random"`, or a probability for each; none: not known,
             so no calibrated means.
+        curve: of the correction of the judge's scores: `isotonic` (any rising curve) or `linear`.
         confidence: of the intervals.
         resamples: of the clusters where an interval is bootstrapped; 0: no intervals.
         seed: of the resamples.
@@ -181,6 +188,7 @@ def agree(
     }
     _check_dimensions(table, by)
     made: dict[str, list[Any]] = {name: [] for name in AgreementStudy.__dataclass_fields__}
+    corrected: list[pd.DataFrame] = []
     for name, part in _parts(table, ratings, slices, notes):
         for dimensions in by or ((),):
             own: Options = {**options, "within": name}
@@ -208,6 +216,9 @@ def agree(
         )
         made["orthogonality"] += orthogonality(part, clusters, **trust)
         made["noise_floor"] += noise_floor(part, clusters, **trust)
+        fitted = calibrate(part, clusters, curve=curve, **trust)
+        made["corrections"] += fitted.corrections
+        corrected.append(fitted.scores if name is None else fitted.scores.assign(slice=name))
         if resamples:
             made["calibrated"] += calibrated_means(
                 part, clusters, labelled=labelled, confidence=confidence, slice_name=name
@@ -216,9 +227,11 @@ def agree(
                 part, clusters, labelled=labelled, confidence=confidence, slice_name=name
             )
     kinds = ratings.drop_duplicates("rater")["kind"]
+    nonempty = [table for table in corrected if len(table)]
     rows = {name: tuple(found) for name, found in made.items() if name in _ROWS}
     return AgreementStudy(
         **rows,
+        corrected=pd.concat(nonempty, ignore_index=True) if nonempty else pd.DataFrame(),
         confidence=confidence,
         resamples=resamples,
         seed=seed,

@@ -46,6 +46,16 @@ from flask_eval.errors import UserError
     metavar="random|FILE",
     help="How the instances that people rated were chosen: random, or a CSV of instance,probability. Calibrated means need it.",
 )
+@click.option(
+    "--curve",
+    type=click.Choice(["isotonic", "linear"]),
+    default="isotonic",
+    show_default=True,
+    help="Of the correction of the judge's severity.",
+)
+@click.option(
+    "--corrected", metavar="FILE", help="Write the judge's scores, corrected to people's (cross-fitted), as a table."
+)
 @click.option("--certify", metavar="FILE", help="Write a certificate of what was shown, a JSON file (one judge).")
 @click.option(
     "--threshold",
@@ -70,6 +80,7 @@ def agree_command(**options: Any) -> int:
     """  # noqa: D301
     from flask_eval.analysis.agreeing import agree
     from flask_eval.content import load_slice
+    from flask_eval.records import write_table
     from flask_eval.reporting.study_text import markdown, screen
 
     if options["thresholds"] and not options["certify"]:
@@ -88,6 +99,7 @@ def agree_command(**options: Any) -> int:
         kappa_weights=options["kappa_weights"],
         epsilon=options["epsilon"],
         labelled=labelled_of(options["labelled"]),
+        curve=options["curve"],
         confidence=options["confidence"],
         resamples=options["resamples"],
         seed=options["seed"],
@@ -96,6 +108,9 @@ def agree_command(**options: Any) -> int:
     if options["certify"]:
         result["certificate"] = _certify(study, table, options["certify"], thresholds)
     write_json(options["json_file"], result)
+    if options["corrected"]:
+        write_table(options["corrected"], study.corrected)
+        say(f"{len(study.corrected):,} corrected scores -> {options['corrected']}")
     if options["markdown"]:
         Path(options["markdown"]).write_text(markdown(study, table), encoding="utf-8")
     if options["json_file"] != "-":
