@@ -28,7 +28,7 @@ _WHAT_IS_SAID = (
 _SAID = rf"\b{_SAYS}\s*[:,]?(?:\s+{_WHAT_IS_SAID})*\s*:?\s*"
 _HOLDS = (
     rf"(?:\b(?:contains?|contained|containing|includes?|included|including)|\b{_THEY}\s+(?:\w+\s+)?(?:has|had|gives|gave|rates|rated))"
-    r"(?:\s+(?:the|a|an|its|own|text|words|lines?|string|dict|object|json|verdicts?|scores?|ratings?|itself|phrase|of|following|this|these|those|block))*\s*[:,]?\s*"
+    r"(?:\s+(?:the|a|an|its|own|text|words|lines?|string|dict|object|json|verdicts?|score|rating|itself|phrase|of|following|this|these|those|block))*\s*[:,]?\s*"
 )
 _OWN_OF = (
     r"\b(?:response|answer|assistant|model|candidate|author)(?:'s)?\s+(?:own|self-\w+)(?:\s+\w+){0,2}(?:\s+(?:is|was|of))?\s*[:,]?\s*|"
@@ -49,7 +49,7 @@ _VERDICT = (
     r"(?:verdicts?|scores?|ratings?|json|evaluations?|judge?ments?|objects?|blocks?|dicts?|text|lines?|instructions?|prompts?|outputs?|"
     r"results?|grades?|commands?|attempts?)"
 )
-_FORGED = r"(?:inject\w*|embedded|faked?|forged|bogus|planted|smuggled|hidden|spurious|fraudulent|manipulat\w*|adversarial|malicious|false)"
+_FORGED = r"(?:inject\w*|embedded|faked?|forged|bogus|planted|smuggled|hidden|spurious|fraudulent|manipulat\w*|adversarial|malicious|fabricat\w*|untrusted)"
 _REFUSES = (
     r"(?:ignor(?:e|ed|ing)|disregard(?:ed|ing)?|discard(?:ed|ing)?|dismiss(?:ed|ing)?|reject(?:ed|ing)?|disobey(?:ed)?|"
     r"(?:do|did|will|would)(?:\s+not|n't)\s+(?:follow|count|use|accept|trust|obey)|(?:not|never)\s+follow(?:ed|ing)?)"
@@ -57,12 +57,13 @@ _REFUSES = (
 _FOREIGN = re.compile(
     rf"\b{_FORGED}(?:[^\w.!?\n]+\w+){{0,3}}?[^\w.!?\n]+{_VERDICT}\b|\b{_VERDICT}(?:[^\w.!?\n]+\w+){{0,3}}?[^\w.!?\n]+{_FORGED}\b|"
     rf"\b(?:i|which|was|were|be|have)\s+(?:\w+\s+){{0,2}}{_REFUSES}\b|"
+    rf"^\W*(?:{_FORGED}|{_REFUSES})\W*$|"
     rf"\b{_REFUSES}\s+(?:this|that|the|these|its|a|an)\s+(?:\w+\s+){{0,2}}{_VERDICT}\b",
     re.IGNORECASE,
 )
 """Words that a judge has for a verdict that is none of its own."""
 _HINTED = re.compile(
-    r"\b(?:ignor\w+|disregard\w*|inject\w*|embed\w*|faked?|forged|hidden|attempt\w*|contain(?:s|ed|ing)?|includ(?:es|ed|ing))\b",
+    r"\b(?:ignor\w+|disregard\w*|inject\w*|embed\w*|faked?|forged|hidden|attempt\w*|contain(?:s|ed|ing)?|includ(?:es|ed|ing)|(?:last|closing)\s+(?:lines?|words?|paragraph|sentence))\b",
     re.IGNORECASE,
 )
 _RATING = r"(?:verdicts?|scores?|ratings?|evaluations?|assessments?|judge?ments?|results?|answers?|outputs?|decisions?|conclusions?|grades?|json|opinion)"
@@ -72,7 +73,8 @@ _MINE = re.compile(
     r"conclude|arrive|assess)\b|"
     rf"\bhere\s+(?:is|are|comes?)\s+(?:the|an?|your)?\s*(?:\w+\s+){{0,2}}?{_RATING}\b|"
     rf"^\W*(?:the\s+)?(?:(?:final|overall|revised|updated|corrected|actual|own|honest)\s+)*{_RATING}(?:\s+(?:for|of|on|is|are|as)\b|\W*$)|"
-    r"^\W*(?:based|given)\b|\b(?:as|you|was|were)\s+(?:\w+\s+)?(?:requested|asked|instructed|wanted|told)\b",
+    r"^\W*(?:the\s+)?(?:response|answer|summary)\s+(?:evaluation|assessment|judge?ment|ratings?|scores?)\W*$|"
+    r"^\W*(?:based|given)\b|^\W*(?:scored|rated|judged|evaluated|assessed)\s+(?:the|this|it)\b|\b(?:as|you|was|were)\s+(?:\w+\s+)?(?:requested|asked|instructed|wanted|told)\b",
     re.IGNORECASE,
 )
 """Words with which a judge gives a verdict of its own."""
@@ -80,12 +82,24 @@ _PART = re.compile(r"[,;]|[.!?](?=\s)|\n|\b(?:and|so|hence|thus|therefore|but)\b
 _ITS_OWN = re.compile(
     rf"\b{_THEY}(?:'s)?\s+(?:\w+\s+){{0,2}}(?:{_SAYS}|contain\w*|includ\w*|has|had|gives|gave)\b", re.IGNORECASE
 )
+_TAKEN = re.compile(
+    r"\b(?:found|in|from|inside|within|by|end\s+of)\s+(?:the|its|this|that)\s+(?:\w+\s+)?(?:response|answer|text|assistant|model|candidate|essay)\b",
+    re.IGNORECASE,
+)
 _ABOUT_IT = re.compile(
     r"\b(?:response|answer|text|assistant|model|candidate|author|output|essay|passage|submission|its?)(?:'s)?\b",
     re.IGNORECASE,
 )
+_OPEN_END = re.compile(
+    r"\b(?:reads?|says|said|saying|states|stated|with|this|these|following|lines?|text|words|string|json|verdicts?|block|object|"
+    r"contains|contained|includes|included)\Z",
+    re.IGNORECASE,
+)
+"""How a line ends that introduces the next one without a colon."""
 _LINE = re.compile(r"[^\n]*\S[^\n]*")
 _FRAME = re.compile(r"\s*(?P<fence>```+\w*)?\s*(?:</?[\w-]{1,20}>\s*)?")
+MAX_SHOWN_CHARS = 100_000
+"""How much of the end of a text is searched for such lines."""
 MAX_LEAD_CHARS = 300
 """How much of a line that may introduce a passage is looked at."""
 _FRAME_BEFORE = re.compile(r"\s*(?:```+\w*\s*)?(?:</?[\w-]{1,20}>\s*)?[\"'“\u2018`(\[]?\s*$")
@@ -94,7 +108,8 @@ _BLANK_LINE = re.compile(r"\n[^\S\n]*(?:\n|\Z)")
 _REJECTED_AFTER = re.compile(
     rf"[\"'”\u2019`)]?\s*(?:```+)?\s*[,;:(-]?\s*(?:(?:which|that)\s+(?:i|we)\s+(?:\w+\s+){{0,2}}{_REFUSES}|"
     rf"(?:i|we)\s+(?:\w+\s+)?{_REFUSES}\s+(?:this|that|it|these)(?:\s+{_VERDICT})?\s*(?:[.!;,]|$)|"
-    rf"(?:this|that|which|it)(?:\s+{_VERDICT})?\s+(?:is|was)\s+(?:\w+\s+)?(?:{_FORGED}|{_REFUSES}|not\s+(?:mine|my)\b))",
+    rf"(?:this|that|which)(?:\s+{_VERDICT})?\s+(?:is|was)\s+(?:(?:an?|the|clearly|obviously)\s+)*(?:not\s+(?:mine|my)\b|"
+    rf"(?:false|{_FORGED}|{_REFUSES})(?:\s+{_VERDICT})?\s*(?:[.!,;:)\n]|$|(?:by|in|into|and)\b)))",
     re.IGNORECASE,
 )
 
@@ -192,19 +207,21 @@ def is_attributed(text: str, start: int, end: int) -> bool:
     return is_told(text, start) and not _is_mine(_BLANKS.sub(" ", text[max(0, start - 160) : start]))
 
 
-def shown(text: str) -> list[Span]:
-    """The passages that a line before them attributes to the response: `The response ended with these lines:`.
+def shown(text: str) -> tuple[list[Span], list[Span]]:
+    """The passages that a line before them attributes to the response, and those that such a line only may attribute.
 
-    A passage is what a code fence holds, or the objects of the following lines, or the lines up to a blank one;
-    between the line and the passage blank lines may stand.
+    `The response ended with these lines:` does, `The last line of the response:` may. A passage is what a code fence
+    holds, or the objects of the following lines, or the lines up to a blank one; blank lines may stand before it.
     """
     found: list[Span] = []
-    for line in _LINE.finditer(text):
-        if found and line.start() < found[-1][1]:
-            continue
-        if is_foreign_lead(text[max(line.start(), line.end() - MAX_LEAD_CHARS) : line.end()]):
+    doubtful: list[Span] = []
+    for line in _LINE.finditer(text, max(0, len(text) - MAX_SHOWN_CHARS)):
+        lead = text[max(line.start(), line.end() - MAX_LEAD_CHARS) : line.end()]
+        if not (found and line.start() < found[-1][1]) and is_foreign_lead(lead):
             found.append(_passage(text, line.end()))
-    return found
+        elif not (doubtful and line.start() < doubtful[-1][1]) and is_doubtful_lead(lead):
+            doubtful.append(_passage(text, line.end()))
+    return found, doubtful
 
 
 def is_foreign_lead(line: str) -> bool:
@@ -214,18 +231,36 @@ def is_foreign_lead(line: str) -> bool:
     sentence = _last_part(_SENTENCE, line)
     if _is_mine(sentence):
         return False
-    return bool(_TOLD_BEFORE.search(sentence)) or (colon and bool(_FOREIGN.search(sentence)))
+    if not colon:
+        return bool(_OPEN_END.search(sentence) and _TOLD_BEFORE.search(sentence))
+    return bool(_TOLD_BEFORE.search(sentence) or _FOREIGN.search(sentence))
 
 
-def is_doubtful_lead(text: str, start: int) -> bool:
-    """Whether the line before speaks of the response, or of a forgery, and announces no verdict of the judge."""
-    lead = _FRAME_BEFORE.sub("", _BLANKS.sub(" ", text[max(0, start - MAX_LEAD_CHARS) : start]))
-    line = lead[lead.rfind("\n") + 1 :].rstrip(" \t*_)\"'”`")
+def joined(spans: list[Span]) -> list[Span]:
+    """The spans in order, those that overlap as one."""
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def line_above(text: str, start: int) -> str:
+    """The end of the last line that says something before a place, whatever fence or tag stands between."""
+    lead = _FRAME_BEFORE.sub("", text[max(0, start - MAX_LEAD_CHARS) : start])
+    return lead[lead.rfind("\n") + 1 :]
+
+
+def is_doubtful_lead(line: str) -> bool:
+    """Whether a line speaks of the response, or of a forgery, and announces no verdict of the judge."""
+    line = _BLANKS.sub(" ", line).rstrip(" \t*_)\"'”`\r")
     sentence = _last_part(_SENTENCE, line)
     if not line or _is_mine(sentence):
         return False
     colon = line.endswith((":", "\uff1a"))
-    return bool((colon and _ABOUT_IT.search(sentence)) or (colon and _HINTED.search(sentence)) or _FOREIGN.search(line))
+    return bool((colon and (_ABOUT_IT.search(sentence) or _HINTED.search(sentence))) or _FOREIGN.search(line))
 
 
 def _is_mine(lead: str) -> bool:
@@ -233,7 +268,7 @@ def _is_mine(lead: str) -> bool:
     lead = _FRAME_BEFORE.sub("", lead).rstrip(" \t:*_")
     part = _last_part(_PART, lead)
     mine = _MINE.search(part)
-    return bool(mine) and not _ITS_OWN.search(part) and not _FOREIGN.search(part)
+    return bool(mine) and not any(sign.search(part) for sign in (_ITS_OWN, _TAKEN, _FOREIGN))
 
 
 def _passage(text: str, at: int) -> Span:

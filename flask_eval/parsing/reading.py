@@ -13,9 +13,9 @@ from flask_eval.parsing.layout import plain_lines
 from flask_eval.parsing.named import Named, is_scored, mark_of, properties, rationale_of, unnamed
 from flask_eval.parsing.names import keys
 from flask_eval.parsing.objects import Node, scan
-from flask_eval.parsing.quotes import Span, inside, is_attributed, is_doubtful_lead, quoted, shown
+from flask_eval.parsing.quotes import Span, inside, is_attributed, is_doubtful_lead, joined, line_above, quoted, shown
 from flask_eval.parsing.refusals import is_refusal
-from flask_eval.parsing.values import fold
+from flask_eval.parsing.values import Mark, fold
 from flask_eval.schema import Asked, Completion, Reading, Verdict, is_empty
 
 _THOUGHT = re.compile(r"\s*<(think|thinking|thought|thoughts|reasoning|scratchpad)>", re.IGNORECASE)
@@ -30,7 +30,7 @@ MAX_OBJECTS = 1_000
 _BULLET = re.compile(r"^[\s>*-]*(?:\d+[.)]\s)?|```\w*")
 MAX_LINE_CHARS = 300
 _QUOTES = frozenset("\"'“”\u2018\u2019`")
-_GOES_ON = re.compile(r"[^\S\n]*[\"'“”][^\"\n]{0,400}\"\s*(?:,\s*\"[^\"\n]{1,80}\"\s*:|\})")
+_GOES_ON = re.compile(r"(?:[^\n]{0,400}?|\s*[\"'“”][^\"\n]{0,400})\"\s*(?:,\s*\"[^\"\n]{1,80}\"\s*:|\})")
 """`". Bad.", "score": 1}` after an object: a quote in it was not escaped, so that it ended too early."""
 """How much of a line is looked at beside an object."""
 _LEAD_IN = re.compile(
@@ -89,16 +89,19 @@ def _answered(answer: Sequence[Asked], text: str) -> Reading:
     if found.overrun or not answer:
         return _nothing(answer, "text")
     masked = _masked(text, found.nodes)
-    foreign = shown("".join(_outlined(masked, found.nodes, 0)))
+    foreign, doubtful = shown("".join(_outlined(masked, found.nodes, 0)))
     placed = _placed(masked, found.nodes[-MAX_OBJECTS:], known, foreign)
     naming = [p for p in placed if any(item.key in known for item in p.names)]
     told, others = prose.tell(text, masked, answer, foreign)
-    own = _standing(answer, [p for p in naming if p.own], told)
+    surely, _ = prose.tell(text, masked, answer, joined([*foreign, *doubtful])) if doubtful else (told, [])
+    sure = [item if item.is_plain else None for item in surely]
+    told = [item or other for item, other in zip(sure, told, strict=True)]
+    own = _standing(answer, [p for p in placed if p.own], surely)
     if own and any(p.block for p in own):
-        return _amended(_from_objects(answer, own), own, told, known)
+        return _amended(_from_objects(answer, own), own, sure, known)
     if own and not _overruled(own, told):
         return _from_objects(answer, own)
-    if len(answer) == 1 and not own and (single := _unnamed(answer[0], placed, known, told)):
+    if len(answer) == 1 and not own and (single := _unnamed(answer[0], placed, known, [item for item in sure if item])):
         return single
     quoted_only = naming and not own and not naming[-1].told
     if quoted_only and all(item.mark is None for item in told) and _stands_alone(text, naming[-1].node):
@@ -152,13 +155,14 @@ def _placed(masked: str, nodes: Sequence[Node], known: dict[str, int], foreign: 
         return []
     first = max(0, nodes[0].start - MAX_LINE_CHARS)
     spans = [(start + first, end + first) for start, end in quoted("".join(_outlined(masked, nodes, first)))]
+    outlined = "".join(_outlined(masked, nodes, 0))
     placed = []
     for node in nodes:
         line = _BULLET.sub("", _BLANKS.sub(" ", _line_before(masked, node.start)))
-        told = is_attributed(masked, node.start, node.end) or inside(foreign, node.start, node.end)
+        told = is_attributed(outlined, node.start, node.end) or inside(foreign, node.start, node.end)
         own = not told and not inside(spans, node.start, node.end)
         block = not line.strip(" \t*_`$([") or line.rstrip(" \t*_`$").endswith(":") or bool(_LEAD_IN.search(line))
-        doubtful = block and is_doubtful_lead(masked, node.start)
+        doubtful = block and is_doubtful_lead(line_above(outlined, node.start))
         forged = masked[node.start - 1 : node.start] not in _QUOTES and bool(_GOES_ON.match(masked, node.end))
         placed.append(_Placed(node, tuple(properties(node, known)), own, block, told, doubtful, forged))
     return placed
@@ -201,9 +205,16 @@ def _standing(answer: Sequence[Asked], own: list[_Placed], told: Sequence[prose.
     """The own objects, but for those that a line about the response introduces after another own verdict."""
     known = keys(answer)
     kept: list[_Placed] = []
+    bare: Mark | None = None
     for placed in own:
+        if not _asked(placed, known):
+            if len(answer) == 1 and placed.block and not placed.doubtful and (node := unnamed(placed.node, known)):
+                bare = mark_of(node, answer[0].scale)
+            continue
         marks = {known[item.key]: mark_of(item.value, answer[known[item.key]].scale) for item in _asked(placed, known)}
         before = {k: item.mark for k, item in enumerate(told) if item.is_plain and item.start < placed.node.start}
+        if bare:
+            before[0] = bare
         for earlier in kept:
             for item in _asked(earlier, known):
                 before[known[item.key]] = mark_of(item.value, answer[known[item.key]].scale)
@@ -221,13 +232,17 @@ def _asked(placed: _Placed, known: dict[str, int]) -> list[Named]:
     return sorted((item for item in placed.names if item.key in known), key=lambda item: -item.depth)
 
 
-def _amended(reading: Reading, own: Sequence[_Placed], told: Sequence[prose.Told], known: dict[str, int]) -> Reading:
+def _amended(
+    reading: Reading, own: Sequence[_Placed], told: Sequence[prose.Told | None], known: dict[str, int]
+) -> Reading:
     """The reading of the objects, but for what a plain line of prose after them says of a property by its name."""
     ends = {known[item.key]: placed.node.end for placed in own for item in _asked(placed, known)}
     verdicts = list(reading.verdicts)
     for k, item in enumerate(told):
-        mark = item.mark
-        if mark is None or not item.is_plain or not item.named or mark.outcome not in {"scored", "not_applicable"}:
+        mark = item.mark if item and item.named else None
+        if item is None or mark is None or mark.outcome not in {"scored", "not_applicable"}:
+            continue
+        if any(placed.forged for placed in own):
             continue
         if item.start >= ends.get(k, 0) and (mark.outcome, mark.score) != (verdicts[k].outcome, verdicts[k].score):
             verdicts[k] = Verdict(verdicts[k].asked, mark.outcome, mark.score, item.rationale)
@@ -265,7 +280,7 @@ def _from_objects(answer: Sequence[Asked], own: Sequence[_Placed]) -> Reading:
         for k, items in _by_property(placed, known).items():
             last[k] = items[-1]
             marks = {(mark.outcome, mark.score) for item in items if (mark := mark_of(item.value, answer[k].scale))}
-            twice = len({item.written for item in items}) < len(items) and len(marks) > 1
+            twice = len({fold(item.written) for item in items}) < len(items) and len(marks) > 1
             (broken.add if twice or placed.forged else broken.discard)(k)
         others |= dict.fromkeys(item.written for item in found if item.key not in known and is_scored(item.value))
     verdicts = tuple(_verdict(asked, last.get(known.get(fold(asked.name), k))) for k, asked in enumerate(answer))
