@@ -580,3 +580,29 @@ def test_a_semicolon_table_is_told(run, tmp_path):
     """As spreadsheets of some countries write it."""
     (tmp_path / "i.csv").write_text("id;instruction;reference\n1;x;y\n")
     assert "separated by `;`" in run("check", tmp_path / "i.csv")[2]
+
+
+def test_files_of_an_earlier_import_are_told(run, tmp_path):
+    """A folder may not hold two sets unnoticed."""
+    write_jsonl(
+        tmp_path / "eval.jsonl",
+        [
+            {
+                "idx": 1,
+                "instruction": "x",
+                "answer": "y",
+                "task": "t",
+                "skill": ["Factuality"],
+                "domain": ["Math"],
+                "difficulty": "formal education knowledge",
+            }
+        ],
+    )
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_jsonl(tmp_path / name / f"model-{name}.jsonl", [{"question_id": 1, "text": "y"}])
+        code, _, err = run(
+            "import", "flask", tmp_path / "eval.jsonl", "--outputs", tmp_path / name, "-o", tmp_path / "out"
+        )
+        assert code == 0, err
+    assert "files of an earlier import: model-one" in err

@@ -62,6 +62,9 @@ def flask(
             f"hard subset: {result['hard_matched']} of {result['hard']} matched ({result['hard_matched_by_prefix']} by prefix) -> {out / 'hard.txt'}"
         )
     if outputs:
+        older = sorted(f.stem for f in (out / "responses").glob("*.jsonl") if f.stem not in result["responses"])
+        if older:
+            say(f"note: {out / 'responses'} also holds files of an earlier import: {', '.join(older[:5])}")
         say(
             f"responses: {sum(result['responses'].values()):,} by {len(result['responses'])} models -> {out / 'responses'}"
         )
