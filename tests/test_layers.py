@@ -1,8 +1,10 @@
 """Imports point one way, and heavy packages stay out of what `--help` loads."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,23 @@ def test_only_the_hub_module_imports_datasets():
     """One module knows the library, so one place keeps it quiet."""
     users = {f.relative_to(PACKAGE).as_posix() for f in FILES if "import datasets" in f.read_text(encoding="utf-8")}
     assert users == {"importing/hub.py"}
+
+
+def test_every_package_that_an_install_brings_is_used():
+    """A dependency that nothing imports is a burden on every user."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.match(r"[\w-]+", line)[0].lower() for line in project["dependencies"]}
+    modules = {"pyyaml": "yaml"}
+    used = set()
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                used |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                used.add(node.module.split(".")[0])
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                used |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
+    assert {modules.get(name, name.replace("-", "_")) for name in names} <= used
 
 
 def test_nothing_evaluates_text():
