@@ -206,6 +206,18 @@ def test_the_figures_of_a_dry_run_match_the_run(run, study, tmp_path):
         assert len(server.seen) == told
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[]", b"{}", b"no json"])
+def test_what_is_no_certificate_is_one_line(run, study, tmp_path, content):
+    """In score and in report alike; nothing is judged."""
+    (tmp_path / "c.json").write_bytes(content)
+    code, _, err = run(
+        "score", *study, "--judge", "metric:rouge_l", "-o", tmp_path / "run", "--certificate", tmp_path / "c.json"
+    )
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_missed_coverage_is_exit_1(run, study, tmp_path):
     """Done, but below what the user set."""
     write_jsonl(tmp_path / "part.jsonl", [{"instance": "2", "model": "alpha", "text": verdict(harmlessness=5)}])

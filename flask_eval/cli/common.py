@@ -121,7 +121,10 @@ def load_certificate(path: str | None) -> Any:
     file = Path(path)
     if not file.is_file():
         raise UserError(f"--certificate {path}: no such file; `flask-eval agree --certify {path}` writes one")
-    data = parse_json(file.read_text(encoding="utf-8"), path)
+    try:
+        data = parse_json(file.read_text(encoding="utf-8"), path)
+    except UnicodeDecodeError:
+        raise UserError(f"--certificate {path}: is no text, so no certificate") from None
     if not isinstance(data, dict):
         raise UserError(f"--certificate {path}: is no certificate; `flask-eval agree --certify` writes one")
     return read_certificate(data)

@@ -10,7 +10,6 @@ import click
 from flask_eval.cli.agree import labelled_of
 from flask_eval.cli.common import load_certificate, say
 from flask_eval.cli.sources import open_sources, source_options
-from flask_eval.errors import UserError
 
 
 @click.command("report", short_help="Write one self-contained page from runs and ratings.")
@@ -42,10 +41,7 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
     from flask_eval.content import load_slice
     from flask_eval.reporting import report
 
-    try:
-        certificate = load_certificate(options["certificate"])
-    except UnicodeDecodeError:
-        raise UserError(f"--certificate {options['certificate']}: is no text, so no certificate") from None
+    certificate = load_certificate(options["certificate"])
     table = open_sources(options)
     studies = [] if options["no_study"] else _studies(table, options)
     path = report(

@@ -81,12 +81,10 @@ def demo(directory: str | Path, tell: Callable[[str], None] = lambda _: None) ->
         results[name] = score(made, out=root / name).result
     hard, page = data / "hard.txt", root / "report.html"
     tell(f"4. slices: {join(['flask-eval', 'slice', str(root / 'run'), '--by', 'group'])}")
-    ratings = read_ratings(root / "run", root / "baseline")
-    table = slice_scores(ratings.only(raters=["sample-judge"]), by=[["group"]])
-    people = data / "ratings.csv"
-    sources = [str(root / "run"), str(root / "baseline"), str(people)]
-    tell(f"5. study: {join(['flask-eval', 'agree', *sources])}")
+    sources = [str(root / "run"), str(root / "baseline"), str(data / "ratings.csv")]
     everybody = read_ratings(*sources)
+    table = slice_scores(everybody.only(raters=["sample-judge"]), by=[["group"]])
+    tell(f"5. study: {join(['flask-eval', 'agree', *sources])}")
     study = agree(everybody)
     tell(f"6. page: {join(['flask-eval', 'report', *sources, '--slice', str(hard), '-o', str(page)])}")
     report(
