@@ -294,7 +294,7 @@ def test_a_constant_judge_leaves_the_labels_alone():
 @needs("pandalm")
 @pytest.mark.parametrize(("judge", "gain"), [("gpt-3.5-turbo", 1.52), ("pandalm-7b", 1.35)])
 def test_pandalms_judges_save_labels_as_measured(judge, gain):
-    # systems.md 6.8: with 50 labels of 999, the effective sample size grows by 1.52 and 1.35
+    # with 50 labels of 999, the effective sample size grows by 1.52 and 1.35
     score = {"1": 1.0, "2": 0.0, "0": 0.5}
     pairs = [
         (np.mean([score[str(v)] for v in row["humans"]]), score[row[judge]])

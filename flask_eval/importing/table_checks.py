@@ -20,7 +20,7 @@ Codes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 COLUMNS = (*FIELDS[:7], "kind", *FIELDS[7:], "score", "outcome", "rationale")
-"""The columns of the long table, in the contract's order."""
+"""The columns of the long table, in the order of the ratings file."""
 
 _CODED = (*FIELDS, "score", "outcome")
 _WHOLE = ("response_sample", "sample")

@@ -42,7 +42,7 @@ class Run:
         return found
 
     def status(self) -> dict[str, Any]:
-        """Coverage, outcomes, calls, tokens and cost of all that the run holds (contract: `status --json`)."""
+        """Coverage, outcomes, calls, tokens and cost of all that the run holds (`status --json`)."""
         with self.ledger() as ledger:
             return _status(self.path, ledger)
 

@@ -56,7 +56,7 @@ class Scored:
 
     Attributes:
         run: the run on disk.
-        result: the result record (contract: `score --json`).
+        result: the result record (`score --json`).
         stopped_by: why work is left; empty where none is.
     """
 

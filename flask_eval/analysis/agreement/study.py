@@ -164,8 +164,8 @@ def study_of(
     """Code the long table.
 
     Args:
-        ratings: the long table; `instance`, `skill`, `rater` and `score` are needed, the others have the contract's
-            defaults.
+        ratings: the long table; `instance`, `skill`, `rater` and `score` are needed, the others have the defaults of a
+            ratings file.
         clusters: the cluster of an instance; one that is left out is its own.
         scales: what is known of the scale of a rater.
         judges: only these judges, whatever their kind says; none: all of kind `judge` or `metric`.

@@ -1,6 +1,6 @@
 """Intervals that leave out one cluster at a time (jackknife-t).
 
-A percentile bootstrap is not enough at 50 instances (systems.md 6.16); the jackknife with t quantiles, for correlations
+A percentile bootstrap is not enough at 50 instances; the jackknife with t quantiles, for correlations
 on Fisher's z, is. Where there are many clusters, groups of them are left out (delete-a-group jackknife: Kott 2001).
 """
 

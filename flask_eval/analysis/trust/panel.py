@@ -105,7 +105,7 @@ class Panel:
 
 
 def is_place(rater: str) -> bool:
-    """Whether a rater is a place in a list (`NAME#1`, contract.md), not an identified person."""
+    """Whether a rater is a place in a list (`NAME#1`, see docs/import-ratings.md), not an identified person."""
     return bool(_PLACE.search(rater))
 
 
@@ -113,7 +113,7 @@ def scored(ratings: pd.DataFrame) -> pd.DataFrame:
     """The scored rows without a checklist question, with every column of the long table but the rationale.
 
     Args:
-        ratings: the long table; instance, skill, rater and score are needed, the others have the contract's defaults.
+        ratings: the long table; instance, skill, rater and score are needed, the others have the defaults of a ratings file.
     """
     made = {name: ratings[name] if name in ratings.columns else value for name, value in _DEFAULTS.items()}
     frame = ratings[["instance", "skill", "rater", "score"]].assign(**made)

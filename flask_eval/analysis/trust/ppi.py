@@ -2,12 +2,13 @@
 
 The judge's mean over all instances is corrected by what the judge gets wrong where people looked too. How much the judge
 counts (lambda) is tuned, so that a useless judge costs nothing. The unit is the instance, each model on its own: rows
-pooled over models that share instances cover far less than they claim (systems.md 6.8).
+pooled over models that share instances cover far less than they claim.
 
 Source: Angelopoulos, Duchi and Zrnic (2023), PPI++: Efficient prediction-powered inference, sections 2 and 6. The
 interval is that of the regression estimator under double sampling (Cochran 1977, section 12.6): its residuals have lost
 two degrees of freedom, and lambda's own error grows with the distance of the labelled judge mean from the whole one. A
-tuned estimate is no worse than the labels alone, so its interval is never made wider than theirs.
+labels alone stand where that interval would be wider than theirs, and where so few labelled instances show the judge at
+fault that the spread of its faults is not seen yet (docs/simulations.md).
 """
 
 from __future__ import annotations
@@ -445,12 +446,16 @@ def _method(sample: _Sample, labelled: Labelled | None, made: Estimate | None) -
     if made is None:
         return "none"
     if not made.lam:
-        why = "nothing is unlabelled" if not np.isnan(sample.human).any() else "the judge adds nothing"
+        why = (
+            "nothing is unlabelled"
+            if not np.isnan(sample.human).any()
+            else "the judge adds nothing that can be relied on"
+        )
         if len(np.unique(sample.cluster[~np.isnan(sample.human)])) < FEWEST_TO_TUNE:
             why = f"fewer than {FEWEST_TO_TUNE} labelled clusters"
         return f"labels alone ({why}); cluster-robust t"
     chosen = "random sample" if labelled == "random" else "known probabilities"
-    return f"PPI++ ({chosen}); cluster-robust t, never wider than the labels alone"
+    return f"PPI++ ({chosen}); cluster-robust t"
 
 
 def _undefined(names: tuple[str, ...], why: str, made: Estimate | None) -> dict[str, str]:
