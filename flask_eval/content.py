@@ -177,13 +177,22 @@ def _stem(path: str) -> str:
 
 
 def load_slice(spec: str | Slice) -> Slice:
-    """A slice from a text file of ids (one a line) or a YAML file ({name, where} or {name, ids}); named by its stem."""
+    """A slice from a file, or from a rule.
+
+    A text file of ids (one a line) is named by its stem; a YAML file is {name, where} or {name, ids}. A text with `=` that
+    is no file is a rule, and its own name: `difficulty=4|5;domain=Math` (`;`: all must hold, `|`: alternatives).
+    """
     if isinstance(spec, Slice):
         return spec
     path = Path(spec)
     if not path.is_file():
+        if "=" in spec:
+            return _rule(spec)
         near = nearest(path.name, _neighbours(path)) if _neighbours(path) else ""
-        raise NotFoundError(f"--slice {spec}: no such file{near}; give a text file of ids, or YAML {{name, where}}")
+        raise NotFoundError(
+            f"--slice {spec}: no such file{near}; give a text file of ids, YAML {{name, where}}, or a rule such as "
+            "difficulty=5"
+        )
     text = text_of(path)
     if path.suffix in (".yaml", ".yml"):
         return yaml_record(text, spec, Slice)
@@ -197,6 +206,24 @@ def load_slice(spec: str | Slice) -> Slice:
             raise RecordError(f"{spec}:{number}", f"id '{name}' stands twice (first in line {seen[name]})", "keep one")
         seen[name] = number
     return Slice(name=path.stem, where=None, ids=tuple(seen))
+
+
+def _rule(spec: str) -> Slice:
+    """The slice of a rule such as `difficulty=4|5;domain=Math`."""
+    where: dict[str, list[Any]] = {}
+    for part in spec.split(";"):
+        key, sign, values = (text.strip() for text in part.partition("="))
+        found = [value.strip() for value in values.split("|")]
+        if not (sign and key and all(found)):
+            raise UserError(
+                f"--slice {spec}: '{part.strip()}' is no condition; write DIMENSION=VALUE or DIMENSION=VALUE|VALUE, "
+                "with ; between conditions (other values: a YAML file {name, where})"
+            )
+        if key in where:
+            raise UserError(f"--slice {spec}: '{key}' stands twice; write alternatives with |, as in {key}=A|B")
+        truths = [value == "true" for value in found if value in ("true", "false")]
+        where[key] = [*found, *truths]
+    return Slice(name=spec.strip(), where=where, ids=None)
 
 
 def check_skills(names: list[str], rubrics: RubricSet, place: str) -> list[str]:

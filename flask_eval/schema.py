@@ -51,6 +51,13 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
+def several(value: Any) -> tuple[Any, ...]:
+    """The distinct values that a scalar holds where it is read as several, `|` between them: `a|b` is `a` and `b`."""
+    if not isinstance(value, str):
+        return () if value is None else (value,)
+    return tuple(dict.fromkeys(part.strip() for part in value.split("|") if part.strip()))
+
+
 def _one_or_many(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 

@@ -17,7 +17,7 @@ from test_ratings import make_run, rating
 from flask_eval.analysis.coding import coded
 from flask_eval.analysis.coverage import outcome_counts
 from flask_eval.analysis.cutting import in_slice
-from flask_eval.analysis.macro import drops, macro_means
+from flask_eval.analysis.macro import macro_means
 from flask_eval.analysis.slices import SliceRow, slice_scores
 from flask_eval.analysis.text import number, percent, short, visible
 from flask_eval.errors import UserError
@@ -396,7 +396,7 @@ def test_every_rater_stands_by_itself_judges_before_people_before_metrics() -> N
     assert len(slice_scores(table(rows), by=["skill"], raters=["ann"]).rows) == 1
 
 
-# ---- macro means and drops ----------------------------------------------------------------------------------------
+# ---- macro means --------------------------------------------------------------------------------------------------
 
 
 def test_the_macro_mean_gives_each_common_skill_the_same_weight() -> None:
@@ -437,19 +437,6 @@ def test_models_without_a_common_skill_have_no_macro_mean() -> None:
     assert {(row.mean, row.reason) for row in found} == {(None, "no skill has a score of every model")}
 
 
-def test_a_drop_is_the_slice_less_all_and_its_interval_knows_their_overlap() -> None:
-    scores = [5, 4, 5, 4, 3, 2, 3, 1]
-    data = coded(table(scored(scores)))
-    inside = np.arange(8) >= 4
-    row = drops(data, inside[data.instance])[0]
-    mean, hard = np.mean(scores), np.mean(scores[4:])
-    influence = [(s - hard) / 4 * (k >= 4) - (s - mean) / 8 for k, s in enumerate(scores)]
-    error = math.sqrt(8 / 7 * sum(v**2 for v in influence))
-    assert row.difference == pytest.approx(hard - mean)
-    assert row.high - row.difference == pytest.approx(stats.t.ppf(0.975, 3) * error)
-    assert drops(data, inside[data.instance], by_skill=True)[0].skill == "factuality"
-
-
 # ---- records ------------------------------------------------------------------------------------------------------
 
 
@@ -465,7 +452,7 @@ def test_the_record_has_the_keys_that_scripts_read_and_is_valid_json() -> None:
 def test_the_table_for_people_holds_every_row_and_breaks_at_no_name() -> None:
     rows = [row | {"model": "a|b\u202e<i>"} for row in scored([1, 2])]
     text = slice_scores(table(rows)).to_markdown()
-    assert "| a\\|b\u27e8U+202E\u27e9&lt;i> | factuality | all | 1.50 |" in text
+    assert "| a\\|b\u27e8U+202E\u27e9&lt;i> | factuality | all | 1.50 \u2020 |" in text
     assert len(slice_scores(table(rows)).to_frame()) == 2
     assert str(slice_scores(table(rows))) == text
 

@@ -11,8 +11,53 @@ import pandas as pd
 from flask_eval.analysis.coding import Coded, Ints, Mask
 from flask_eval.analysis.text import shown
 from flask_eval.errors import UserError, nearest
-from flask_eval.ratings import INSTANCE_COLUMNS, RatingTable
-from flask_eval.schema import Slice, slug
+from flask_eval.ratings import DIMENSIONS, INSTANCE_COLUMNS, RatingTable
+from flask_eval.schema import Slice, several, slug
+
+By = Sequence[str | Sequence[str]] | str
+
+SEVERAL = "|"
+"""Behind a metadata key: its values hold several, `|` between them, and an instance counts in each."""
+
+
+def tables_of(by: By, table: RatingTable) -> tuple[tuple[str, ...], ...]:
+    """The dimensions of each table that `by` asks for: `"skill"`, `"domain,difficulty"` or `["domain", "difficulty"]`.
+
+    Raises:
+        UserError: a dimension does not occur, or stands twice.
+    """
+    entries = [by] if isinstance(by, str) else list(by)
+    known = [*DIMENSIONS, *_keys(table)]
+    made = []
+    for entry in entries:
+        names = tuple(part.strip() for part in (entry.split(",") if isinstance(entry, str) else entry))
+        plain = [key_of(name) for name in names]
+        for name, key in zip(names, plain, strict=True):
+            if key not in known or (name != key and key in DIMENSIONS):
+                raise UserError(f"--by {','.join(names)}: unknown dimension '{name}'{nearest(name, known)}")
+            if plain.count(key) > 1:
+                raise UserError(f"--by {','.join(names)}: '{key}' stands twice")
+        made.append(names)
+    return tuple(made)
+
+
+def key_of(name: str) -> str:
+    """A dimension's name as rows have it: `tags|` is `tags`."""
+    return name.removesuffix(SEVERAL)
+
+
+def _keys(table: RatingTable) -> list[str]:
+    """The metadata keys of the instances."""
+    return list(table.instances.columns[len(INSTANCE_COLUMNS) :])
+
+
+def values_of(table: RatingTable, name: str) -> list[tuple[Any, ...]] | None:
+    """The values of each instance in a dimension of which one may have several; None for other dimensions."""
+    if name == "domain":
+        return list(table.instances["domains"])
+    if name.endswith(SEVERAL):
+        return [several(None if value is pd.NA else value) for value in table.instances[key_of(name)]]
+    return None
 
 
 def in_slice(table: RatingTable, part: Slice, notes: list[str] | None = None) -> Mask:
@@ -35,20 +80,34 @@ def in_slice(table: RatingTable, part: Slice, notes: list[str] | None = None) ->
             asked = {shown(value) for value in (wanted if isinstance(wanted, (list, tuple)) else [wanted])}
             if dimension == "skill":
                 asked = {slug(value) for value in asked}
-            inside &= np.array([bool(asked & values) for values in _facts(instances, dimension, part.name)], bool)
+            inside &= np.array([bool(asked & values) for values in _facts(table, dimension, part.name)], bool)
     if not inside.any():
-        raise UserError(f"slice '{part.name}' holds none of the {len(instances):,} instances: do the ids match?")
+        raise UserError(_empty(table, part))
     return inside
 
 
-def _facts(instances: pd.DataFrame, dimension: str, name: str) -> list[set[str]]:
-    column = {"id": "instance", "skill": "skills", "domain": "domains"}.get(dimension, dimension)
-    known = ["id", "skill", "domain", "difficulty", "source", *instances.columns[len(INSTANCE_COLUMNS) :]]
-    if dimension not in known:
-        raise UserError(f"slice '{name}': instances have no '{dimension}'{nearest(dimension, known)}")
-    if column in ("skills", "domains"):
-        return [set(values) for values in instances[column]]
-    return [{shown(None if value is pd.NA or value == "" else value)} for value in instances[column]]
+def _empty(table: RatingTable, part: Slice) -> str:
+    """Why a slice holds nothing: of one condition, what the instances have instead."""
+    said = f"slice '{part.name}' holds none of the {len(table.instances):,} instances"
+    if part.where is None or len(part.where) != 1:
+        return f"{said}: {'do the ids match?' if part.where is None else 'no instance meets all conditions'}"
+    name = next(iter(part.where))
+    found = sorted({value for values in _facts(table, name, part.name) for value in values} - {"none"})
+    if not found:
+        return f"{said}: no {name} is known; give the instances with --instances"
+    return f"{said}: {name} is one of {', '.join(found[:12])}{', ...' if len(found) > 12 else ''}"
+
+
+def _facts(table: RatingTable, name: str, part: str) -> list[set[str]]:
+    """Each instance's values in a dimension of conditions, as text."""
+    known = ["id", "skill", "domain", "difficulty", "source", *_keys(table)]
+    if key_of(name) not in (known if name == key_of(name) else _keys(table)):
+        raise UserError(f"slice '{part}': instances have no '{name}'{nearest(name, known)}")
+    lists = list(table.instances["skills"]) if name == "skill" else values_of(table, name)
+    if lists is not None:
+        return [{shown(value) for value in values or (None,)} for values in lists]
+    column = table.instances["instance" if name == "id" else name]
+    return [{shown(None if value is pd.NA or value == "" else value)} for value in column]
 
 
 def dimension(data: Coded, name: str, rows: Ints) -> tuple[list[Any], Ints, Ints | None]:
@@ -63,8 +122,9 @@ def dimension(data: Coded, name: str, rows: Ints) -> tuple[list[Any], Ints, Ints
         lookup = np.array([values.index(group or None) for group in groups], np.int64)
         _check_known(values, name)
         return values, lookup[data.skill[rows]], None
-    if name == "domain":
-        return _domains(data, rows)
+    lists = values_of(data.table, name)
+    if lists is not None:
+        return _each(data, name, lists, rows)
     cells = data.table.instances[name]
     raw = [None if value is pd.NA or value == "" or value is None else value for value in cells]
     values = _ordered(raw)
@@ -74,11 +134,11 @@ def dimension(data: Coded, name: str, rows: Ints) -> tuple[list[Any], Ints, Ints
     return [_plain(value) for value in values], lookup[data.instance[rows]], None
 
 
-def _domains(data: Coded, rows: Ints) -> tuple[list[Any], Ints, Ints]:
-    """Domains: a row of an instance with several is repeated, once for each."""
-    raw: list[tuple[Any, ...]] = [values or (None,) for values in data.table.instances["domains"]]
+def _each(data: Coded, name: str, lists: Sequence[tuple[Any, ...]], rows: Ints) -> tuple[list[Any], Ints, Ints]:
+    """A dimension of which an instance may have several values: its rows are repeated, once for each."""
+    raw: list[tuple[Any, ...]] = [values or (None,) for values in lists]
     values = _ordered([value for found in raw for value in found])
-    _check_known(values, "domain")
+    _check_known(values, key_of(name))
     places = {shown(value): place for place, value in enumerate(values)}
     sizes = np.array([len(found) for found in raw], np.int64)
     starts = np.cumsum(sizes) - sizes

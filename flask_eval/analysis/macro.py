@@ -1,25 +1,23 @@
-"""A model's mean over its skills, and its drop from all instances to a slice."""
+"""A model's mean over its skills."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from flask_eval.analysis.coding import Coded, Floats, Ints, Mask
+from flask_eval.analysis.coding import Coded, Floats, Ints
 from flask_eval.analysis.scores import (
     NOT_ASKED,
     Interval,
-    Spread,
     check_confidence,
     cluster_spread,
-    compact,
     count_distinct,
     intervals,
+    share_at_end,
 )
-from flask_eval.analysis.slices import share_at_end
+from flask_eval.analysis.sparsity import is_sparse
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,8 @@ class MacroRow:
     """The share of the scores at one end of the scale, the fuller one; None where the scale is not known."""
     interval: str
     """How the interval was made: `t`, `equal` (all instances have the same mean), or empty."""
+    sparse: bool
+    """Too few instances to be firm."""
     reason: str = ""
     """Why mean or interval is missing."""
 
@@ -100,6 +100,7 @@ def macro_means(data: Coded, rater: str, *, confidence: float = 0.95, resamples:
             bound_high=bounds[m].high,
             at_end=crowd[m],
             interval="" if why else found[m].method,
+            sparse=is_sparse(int(spread.clusters[m])),
             reason=why or found[m].reason,
         )
         for m in models
@@ -143,76 +144,3 @@ def _bounds(
         covered = float(have.sum() / (have + without).sum()) if asked.any() else None
         made[model] = _Bounds(covered, ends[0], ends[1])
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class DropRow:
-    """What a model scores within a slice, against everything: the slice's mean less the mean of all."""
-
-    rater: str
-    kind: str
-    model: str
-    skill: str | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    reason: str = ""
-
-
-def drops(
-    data: Coded, inside: Mask, *, by_skill: bool = False, confidence: float = 0.95, resamples: int = 1000
-) -> tuple[DropRow, ...]:
-    """The drop from all instances to a slice, per rater and model (and skill).
-
-    Both means share the slice's instances; the influence of a rating is that on the slice's mean less that on the mean
-    of all, so the interval knows it. Degrees of freedom are those of the smaller part, the slice.
-
-    Args:
-        data: the ratings.
-        inside: which ratings belong to the slice.
-        by_skill: one row a skill, instead of all skills pooled.
-        confidence: of the intervals.
-        resamples: 0 for no intervals.
-    """
-    check_confidence(confidence)
-    rows = np.flatnonzero(~np.isnan(data.score))
-    n_skills = len(data.skills) if by_skill else 1
-    key = (data.rater * len(data.models) + data.model) * n_skills + (data.skill if by_skill else 0)
-    groups, group = compact(key[rows], len(data.raters) * len(data.models) * n_skills)
-    difference, spread = _differences(data, rows, inside[rows], group, groups.size)
-    found = intervals(difference, spread, [None] * groups.size, confidence)
-    if not resamples:
-        found = [Interval(None, None, "", NOT_ASKED)] * groups.size
-    return tuple(
-        DropRow(
-            rater=data.raters[rater],
-            kind=data.table.raters[data.raters[rater]],
-            model=data.models[model],
-            skill=data.skills[skill] if by_skill else None,
-            difference=None if np.isnan(difference[k]) else float(difference[k]),
-            low=found[k].low,
-            high=found[k].high,
-            reason=found[k].reason,
-        )
-        for k, (rater, model, skill) in enumerate(_parts(groups, len(data.models), n_skills))
-    )
-
-
-def _parts(codes: Ints, n_models: int, n_skills: int) -> Iterator[tuple[int, int, int]]:
-    for code in codes.tolist():
-        pair, skill = divmod(code, n_skills)
-        yield *divmod(pair, n_models), skill
-
-
-def _differences(data: Coded, rows: Ints, part: Mask, group: Ints, size: int) -> tuple[Floats, Spread]:
-    """Slice's mean less mean of all, one a group, and its spread."""
-    score, cluster = data.score[rows], data.cluster[rows]
-    counts, own = np.bincount(group, minlength=size), np.bincount(group[part], minlength=size)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(group, score, size) / counts
-        sliced = np.bincount(group[part], score[part], size) / own
-        influence = np.where(part, (score - sliced[group]) / own[group], 0) - (score - mean[group]) / counts[group]
-    influence = np.where(own[group] > 0, influence, 0)
-    error, _ = cluster_spread(influence, group, cluster, size, data.n_clusters)
-    clusters = count_distinct(group[part], cluster[part], size, data.n_clusters)
-    return sliced - mean, Spread(np.where(clusters > 1, error, np.nan), clusters)

@@ -14,6 +14,7 @@ allows: `low = mean - share * (mean - lowest)`, `high = mean + share * (highest 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -131,3 +132,14 @@ def intervals(
             low, high = value - part * (value - scale[0]), value + part * (scale[1] - value)
             made.append(Interval(low, high, "equal", ""))
     return made
+
+
+def share_at_end(score: Floats, group: Ints, ends: Sequence[tuple[float, float] | None]) -> list[float | None]:
+    """The share of each group's scores at the fuller end of its scale; None without a scale or a score."""
+    size = len(ends)
+    count = np.bincount(group, minlength=size)
+    full = np.zeros(size)
+    for side in (0, 1):
+        edge = np.array([np.nan if pair is None else pair[side] for pair in ends], np.float64)
+        full = np.maximum(full, np.bincount(group[score == edge[group]], minlength=size))
+    return [None if ends[k] is None or not count[k] else float(full[k] / count[k]) for k in range(size)]

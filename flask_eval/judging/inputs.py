@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask_eval.errors import NotFoundError, RecordError, UserError
 from flask_eval.importing import hub
 from flask_eval.records import Row, as_records, nested, read_rows
-from flask_eval.schema import Instance, Response, Slice, slug
+from flask_eval.schema import Instance, Response, Slice, several, slug
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -98,6 +98,7 @@ def _rows(source: str, mapping: Mapping[str, str] | None, model: type[BaseModel]
 def facts(instance: Instance) -> dict[str, tuple[Any, ...]]:
     """What an instance can be sliced by: dimension and its values."""
     found: dict[str, tuple[Any, ...]] = {key: (value,) for key, value in instance.metadata.items()}
+    found |= {f"{key}|": several(value) for key, value in instance.metadata.items()}
     found |= {
         "id": (instance.id,),
         "skill": instance.annotation.skills,

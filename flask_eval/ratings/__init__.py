@@ -4,6 +4,8 @@ Whatever fills the tables is checked once, here. Each file imports from those ab
 
     columns    names and order of the columns
     checking   rows of one source become a checked part
+    columnar   a whole file at once, column by column
+    texts      instances and responses, read when asked for
     table      the table that every analysis takes
     runs       a run's folder becomes a part
     sources    files, tables and runs become parts

@@ -86,8 +86,13 @@ class Part:
 
     name: str
     columns: dict[str, Column]
-    rationale: list[str]
+    rationale: pd.Series[str]
     place: Callable[[int], str]
+
+    @property
+    def size(self) -> int:
+        """How many ratings there are."""
+        return len(self.rationale)
 
 
 class Builder:
@@ -99,16 +104,38 @@ class Builder:
     def __init__(self, name: str, place: Callable[[int], str], *, text: bool) -> None:
         self.name, self.place, self.text = name, place, text
         self.columns = {name: _Coded() for name in CODED}
-        self.rationale: list[Any] = []
+        self.size = 0
+        self._rationale: list[pd.Series[str]] = []
 
-    def extend(self, cells: Mapping[str, Sequence[Any]], size: int, *, plain: Collection[str] = ()) -> None:
-        """Take `size` rows; a column that is left out is missing, one in `plain` holds nothing but strings."""
+    def extend(
+        self,
+        cells: Mapping[str, Sequence[Any]],
+        size: int,
+        *,
+        plain: Collection[str] = (),
+        coded: Mapping[str, tuple[npt.NDArray[Any], Iterable[Any]]] | None = None,
+    ) -> None:
+        """Take `size` rows; a column that is left out is missing.
+
+        Args:
+            cells: columns value by value; those in `plain` hold nothing but strings. Rationales may be a Series of text.
+            size: how many rows.
+            plain: see `cells`.
+            coded: columns as codes into their values, -1 where one is missing.
+        """
         for name, column in self.columns.items():
-            if name in cells:
+            if coded and name in coded:
+                column.extend_codes(*coded[name])
+            elif name in cells:
                 column.extend(cells[name], plain=name in plain)
             else:
                 column.chunks.append(np.full(size, -1, np.int32))
-        self.rationale.extend(cells["rationale"] if "rationale" in cells else [""] * size)
+        texts: Any = cells.get("rationale", ())
+        if isinstance(texts, pd.Series):
+            self._rationale.append(texts.fillna(""))
+        else:
+            self._rationale.append(self._texts(texts if len(texts) else [""] * size))
+        self.size += size
 
     def part(self) -> Part:
         """The checked part.
@@ -118,12 +145,15 @@ class Builder:
         """
         made = {name: self._clean(name, column) for name, column in self.columns.items()}
         made["outcome"] = self._outcomes(made["score"][0], *made["outcome"])
-        for row, text in enumerate(self.rationale):
-            if text.__class__ is not str:
-                self.rationale[row] = self._rationale(row, text)
-        return Part(self.name, made, self.rationale, self.place)
+        texts = pd.concat(self._rationale, ignore_index=True) if self._rationale else _as_text([])
+        return Part(self.name, made, texts, self.place)
 
-    def _rationale(self, row: int, text: Any) -> str:
+    def _texts(self, cells: Sequence[Any]) -> pd.Series[str]:
+        return _as_text(
+            [text if text.__class__ is str else self._text(self.size + row, text) for row, text in enumerate(cells)]
+        )
+
+    def _text(self, row: int, text: Any) -> str:
         if isinstance(text, str):
             return str(text)
         if text is None or text is pd.NA or (isinstance(text, float) and math.isnan(text)):
@@ -171,6 +201,13 @@ class Builder:
         raise RecordError(
             place, f"outcome is '{name}', but a score is there", "leave the score empty, or write 'scored'"
         )
+
+
+def _as_text(texts: Sequence[str]) -> pd.Series[str]:
+    try:
+        return pd.Series(texts, dtype="str")
+    except UnicodeEncodeError:  # half of a surrogate pair, which no file can hold
+        return pd.Series([LONE_SURROGATE.sub("\ufffd", text) for text in texts], dtype="str")
 
 
 def shown(value: Any) -> str:

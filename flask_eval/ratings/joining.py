@@ -11,7 +11,7 @@ import pandas as pd
 
 from flask_eval.errors import RecordError
 from flask_eval.ratings.checking import Part, shown
-from flask_eval.ratings.columns import CODED, COLUMNS, KEY, LEFT_COLUMNS, LONE_SURROGATE, NUMBER, Column
+from flask_eval.ratings.columns import CODED, COLUMNS, KEY, LEFT_COLUMNS, NUMBER, Column
 from flask_eval.ratings.runs import RunPart
 
 _WHOLE = ("response_sample", "sample")
@@ -27,7 +27,7 @@ def joined(parts: list[Part]) -> tuple[pd.DataFrame, list[str]]:
             own, values = part.columns.pop(name)
             codes.append(np.array([*(known.setdefault(v, len(known)) for v in values), -1], np.int32)[own])
         columns[name] = np.concatenate(codes), list(known)
-    starts = np.cumsum([0, *(len(part.rationale) for part in parts)])
+    starts = np.cumsum([0, *(part.size for part in parts)])
     notes: list[str] = []
 
     def place(row: int) -> str:
@@ -37,7 +37,7 @@ def joined(parts: list[Part]) -> tuple[pd.DataFrame, list[str]]:
     _check_kinds(columns, place)
     _check_labels(columns, place, notes)
     keep = _without_repeats(columns, place, notes)
-    rationale = [text for part in parts for text in part.rationale]
+    rationale = pd.concat([part.rationale for part in parts], ignore_index=True)
     return _frame(columns, rationale, keep), notes
 
 
@@ -131,7 +131,7 @@ def _key_in_words(columns: Mapping[str, Column], row: int) -> str:
     return ", ".join(f"{name} {value}" for name, value in values if value not in ("", 0))
 
 
-def _frame(columns: Mapping[str, Column], rationale: list[str], keep: Any) -> pd.DataFrame:
+def _frame(columns: Mapping[str, Column], rationale: pd.Series[str], keep: Any) -> pd.DataFrame:
     made: dict[str, Any] = {}
     for name, (codes, values) in columns.items():
         kept = codes[keep]
@@ -143,17 +143,9 @@ def _frame(columns: Mapping[str, Column], rationale: list[str], keep: Any) -> pd
             else:
                 made[name] = np.array([*values, np.nan], np.float64)[kept]
         else:
-            made[name] = pd.Series(pd.Categorical.from_codes(kept, pd.Index(values, dtype="str"))).astype("str")
-    made["rationale"] = _as_text(pd.Series(rationale, dtype=object)[keep])
+            made[name] = pd.Series(pd.array(values, dtype="str").take(kept))
+    made["rationale"] = rationale if keep.all() else rationale[keep].reset_index(drop=True)
     return pd.DataFrame({name: made[name] for name in COLUMNS})
-
-
-def _as_text(cells: pd.Series[Any]) -> pd.Series[str]:
-    cells = cells.reset_index(drop=True)
-    try:
-        return cells.astype("str")
-    except UnicodeEncodeError:  # half of a surrogate pair, which no file can hold
-        return cells.map(lambda text: LONE_SURROGATE.sub("\ufffd", text)).astype("str")
 
 
 def left_of(runs: list[RunPart], table: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from flask_eval.ratings.joining import joined, left_of
 from flask_eval.ratings.runs import RunPart, scales_of
 from flask_eval.ratings.sources import open_source
 from flask_eval.ratings.table import RatingTable
+from flask_eval.ratings.texts import Texts
 from flask_eval.schema import Instance, RubricSet
 
 
@@ -63,6 +64,7 @@ def read_ratings(
         runs=tuple(run.facts for run in runs),
         notes=tuple(notes),
         lengths={key: length for run in runs for key, length in run.lengths.items()},
+        texts=Texts(known, tuple(Path(run.part.name) for run in runs)),
     )
 
 

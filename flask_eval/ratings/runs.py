@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from flask_eval.ledger import Ledger
@@ -60,28 +63,43 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-_STORED_AS_TEXT = ("instance", "model", "skill", "item", "rater", "kind", "outcome")
+_OF_CELL = ("instance", "model", "response_sample", "rater", "sample")
+_OF_RATING = ("skill", "item", "outcome", "score", "rationale")
+_STORED_AS_TEXT = ("skill", "item", "outcome")
 
 
 def _run_ratings(ledger: Ledger, name: str, kinds: Mapping[str, str]) -> Part:
-    sql = "SELECT id, instance, model, response_sample, rater, sample FROM cell WHERE done = 1 ORDER BY id"
-    cells = ledger.query(sql)
+    planned = ledger.query(f"SELECT id, {', '.join(_OF_CELL)} FROM cell WHERE done = 1 ORDER BY id")  # noqa: S608 (ours)
+    ids = np.array([cell[0] for cell in planned], np.int64)
+    columns = [np.array([cell[place] for cell in planned], "O") for place in range(1, len(_OF_CELL) + 1)]
+    of_cell = dict(zip(_OF_CELL, map(pd.factorize, columns), strict=True))
+    codes, raters = of_cell["rater"]
+    of_cell["kind"] = codes, np.array([kinds.get(rater, "judge") for rater in raters], object)
     builder = Builder(name, lambda row: f"{name}, rating {row + 1}", text=False)
-    for start in range(0, len(cells), CHUNK // 8):
-        where = {number: rest for number, *rest in cells[start : start + CHUNK // 8]}
-        rows = ledger.query(
-            "SELECT cell, skill, item, outcome, score, rationale FROM rating WHERE cell BETWEEN ? AND ?"
-            " ORDER BY cell, skill, item",
-            (min(where), max(where)),
-        )
-        if rows := [row for row in rows if row[0] in where]:
-            number, skill, item, outcome, score, rationale = zip(*rows, strict=True)
-            instance, model, response_sample, rater, sample = zip(*(where[n] for n in number), strict=True)
-            made: dict[str, Sequence[Any]] = {"instance": instance, "model": model, "response_sample": response_sample}
-            made |= {"skill": skill, "item": item, "rater": rater, "kind": [kinds.get(r, "judge") for r in rater]}
-            made |= {"sample": sample, "score": score, "outcome": outcome, "rationale": rationale}
-            builder.extend(made, len(rows), plain=_STORED_AS_TEXT)
+    for start in range(0, ids.size, CHUNK // 32):
+        number, found = _of_cells(ledger, ids[start : start + CHUNK // 32])
+        cells = dict(zip(_OF_RATING, found, strict=True))
+        place = np.searchsorted(ids, number)
+        coded = {column: (known[place], values) for column, (known, values) in of_cell.items()}
+        coded["score"] = pd.factorize(np.array(cells["score"], "O"))
+        builder.extend(cells, number.size, plain=_STORED_AS_TEXT, coded=coded)
     return builder.part()
+
+
+def _of_cells(ledger: Ledger, ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], list[Sequence[Any]]]:
+    """The cells of their ratings, and the columns of `_OF_RATING`; ids in between may be of cells that are not done."""
+    rows = ledger.query(
+        f"SELECT cell, {', '.join(_OF_RATING)} FROM rating WHERE cell BETWEEN ? AND ? ORDER BY cell, skill, item",  # noqa: S608 (ours)
+        (int(ids[0]), int(ids[-1])),
+    )
+    if not rows:
+        return np.empty(0, np.int64), [()] * len(_OF_RATING)
+    cells, *columns = zip(*rows, strict=True)
+    number = np.array(cells, np.int64)
+    keep = np.isin(number, ids)
+    if keep.all():
+        return number, list(columns)
+    return number[keep], [tuple(compress(column, keep)) for column in columns]
 
 
 def _run_left(ledger: Ledger, kinds: Mapping[str, str]) -> pd.DataFrame:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from flask_eval.errors import UserError
 from flask_eval.ratings.checking import Builder, Part, check_columns
+from flask_eval.ratings.columnar import codes_of, columns_of, is_text
 from flask_eval.ratings.columns import CHUNK, CODED, COLUMNS, Source
 from flask_eval.ratings.runs import RunPart, from_run
-from flask_eval.records import files_of, open_text, read_rows, suffix
+from flask_eval.records import files_of, read_rows, suffix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def open_source(source: Source, number: int) -> Iterator[Part | RunPart]:
@@ -43,32 +45,26 @@ def open_source(source: Source, number: int) -> Iterator[Part | RunPart]:
 
 
 def _from_file(file: Path) -> Part:
-    """The fast way for the format; what it cannot read goes the slow way, which tells the fault."""
-    kind = suffix(file)
-    fast = {".csv": _from_csv, ".tsv": _from_csv, ".parquet": _from_parquet}.get(kind)
-    part = fast(file) if fast else None
-    return part or _from_rows(str(file), read_rows(file), text=kind in (".csv", ".tsv"))
+    """The fast way; what it cannot read goes the slow way, which tells the fault."""
+    text = suffix(file) in (".csv", ".tsv")
+    table = columns_of(file)
+    if table is not None:
+        return _from_columns(table, file, text=text)
+    if suffix(file) == ".parquet" and (part := _from_parquet(file)):
+        return part
+    return _from_rows(str(file), read_rows(file), text=text)
 
 
-def _from_csv(file: Path) -> Part | None:
-    builder = Builder(str(file), _place_in(file), text=True)
-    try:
-        with open_text(file) as handle:
-            reader = csv.reader(handle, delimiter="\t" if suffix(file) == ".tsv" else ",", strict=True)
-            header = next(reader, [])
-            if not header or len(set(header)) != len(header):
-                return None
-            check_columns(header, f"{file}:1")
-            while chunk := list(islice(reader, CHUNK)):
-                widths = set(map(len, chunk))
-                if not widths <= {0, len(header)}:
-                    return None
-                if 0 in widths and not (chunk := [row for row in chunk if row]):  # empty lines say nothing
-                    continue
-                builder.extend(dict(zip(header, zip(*chunk, strict=True), strict=True)), len(chunk), plain=header)
-    except (csv.Error, UnicodeDecodeError, OSError, EOFError):
-        return None
-    return builder.part() if builder.rationale else None
+def _from_columns(table: pa.Table, file: Path, *, text: bool) -> Part:
+    check_columns(table.column_names, f"{file}:1" if text else str(file))
+    builder = Builder(str(file), _place_in(file), text=text)
+    cells: dict[str, Any] = {}
+    if "rationale" in table.column_names:
+        reasons = table["rationale"]
+        cells["rationale"] = pd.Series(pd.array(reasons, dtype="str")) if is_text(reasons) else reasons.to_pylist()
+    coded = {name: codes_of(table[name]) for name in CODED if name in table.column_names}
+    builder.extend(cells, table.num_rows, coded=coded)
+    return builder.part()
 
 
 def _from_parquet(file: Path) -> Part | None:
@@ -104,16 +100,13 @@ _ALLOWED = frozenset(COLUMNS)
 def _from_frame(frame: pd.DataFrame, name: str, *, colon: bool = False) -> Part:
     check_columns([str(c) for c in frame.columns], name)
     builder = Builder(name, lambda row: f"{name}:{row + 1}" if colon else f"{name}, row {row}", text=False)
-    for column in CODED:
-        coded = builder.columns[column]
-        if column not in frame.columns:
-            coded.chunks.append(np.full(len(frame), -1, np.int32))
-            continue
-        cells = frame[column]
-        if cells.dtype == object and pd.api.types.infer_dtype(cells, skipna=True) not in ("string", "empty"):
-            coded.extend(cells.tolist(), plain=False)
+    cells: dict[str, Any] = {}
+    coded = {}
+    for column in (frame[name] for name in COLUMNS if name in frame.columns):
+        kind = pd.api.types.infer_dtype(column, skipna=True) if column.dtype == object else ""
+        if column.name == "rationale" or kind not in ("", "string", "empty"):
+            cells[str(column.name)] = column.tolist()
         else:
-            codes, values = pd.factorize(cells)
-            coded.extend_codes(codes, values)
-    builder.rationale = frame["rationale"].tolist() if "rationale" in frame.columns else [""] * len(frame)
+            coded[str(column.name)] = pd.factorize(column)
+    builder.extend(cells, len(frame), coded=coded)
     return builder.part()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from flask_eval.errors import UserError, nearest
 from flask_eval.ratings.columns import KINDS, ScaleEnds
+from flask_eval.ratings.texts import Texts
 from flask_eval.schema import slug
 
 
@@ -44,6 +45,8 @@ class RatingTable:
     """What the user should be told, in sentences."""
     lengths: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
     """Characters of each response that the runs hold: {(instance, model, response sample): n}."""
+    texts: Texts = field(default_factory=Texts)
+    """Instructions and responses, for those who show them."""
 
     @cached_property
     def raters(self) -> dict[str, str]:
