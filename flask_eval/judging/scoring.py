@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +13,7 @@ from typing import Any
 from flask_eval.adapters import Adapter, open_adapter
 from flask_eval.calling.engine import CONCURRENCY, Engine, Job, Limiting, Tally
 from flask_eval.calling.keys import call_key
+from flask_eval.calling.loop import run_jobs
 from flask_eval.calling.price import price_of
 from flask_eval.errors import UserError, nearest
 from flask_eval.judging.planning import Plan, same
@@ -24,10 +22,6 @@ from flask_eval.judging.run import Run, create_run, now, plan_status, write_mani
 from flask_eval.ledger import Ledger, RunLock, Writer
 from flask_eval.metrics import find_metric, rate
 from flask_eval.schema import OUTCOMES, Asked, Call, Cell, Price, Rating
-
-log = logging.getLogger("flask_eval")
-
-STOPPED_BY_USER = "you stopped it"
 
 _BATCH = 1000
 
@@ -217,47 +211,13 @@ class _Work:
     # ---- judges ----------------------------------------------------------------------------------------------------
 
     def judge(self, adapter: Adapter, engine: Callable[[Writer], Engine]) -> None:
-        """Run the event loop in a thread of its own (so that it works in a notebook); ctrl-C lets calls in flight finish."""
-        self._writer = Writer(self.ledger)
-        holder: dict[str, Any] = {}
+        """Judge by calls; ctrl-C lets those in flight finish."""
 
-        async def work() -> None:
-            holder["engine"] = made = engine(self._writer)
-            holder["loop"] = asyncio.get_running_loop()
-            self.progress.tally = made.tally
-            await made.run(self._jobs(adapter), self._deliver)
+        def jobs(made: Engine, writer: Writer) -> Iterator[Job]:
+            self._writer, self.progress.tally = writer, made.tally
+            return self._jobs(adapter)
 
-        def thread() -> None:
-            try:
-                asyncio.run(work())
-            except BaseException as error:  # noqa: BLE001 (raised again in the caller's thread)
-                holder["failure"] = error
-            finally:
-                ended.set()
-
-        # waited for by an event: `Thread.join` takes an interrupted thread for a dead one
-        ended = threading.Event()
-        worker = threading.Thread(target=thread, name="judging", daemon=True)
-        worker.start()
-        try:
-            self._wait(ended, holder)
-            worker.join()
-        finally:
-            self._writer.close()
-            self.on_progress(self.progress)
-        if "failure" in holder:
-            raise holder["failure"]
-
-    def _wait(self, ended: threading.Event, holder: dict[str, Any]) -> None:
-        while not ended.is_set():
-            try:
-                ended.wait(0.2)
-                self.on_progress(self.progress)
-            except KeyboardInterrupt:
-                if "loop" not in holder or holder["engine"].stopped.is_set():
-                    raise
-                holder["loop"].call_soon_threadsafe(holder["engine"].stop, STOPPED_BY_USER)
-                log.warning("stopping: calls in flight finish first (once more stops at once)")
+        run_jobs(engine, self.ledger, jobs, self._deliver, lambda: self.on_progress(self.progress))
 
     def _jobs(self, adapter: Adapter) -> Iterator[Job]:
         for planned in self.todo:
