@@ -19,7 +19,6 @@ _HOME = {
     "Response": "schema",
     "RubricSet": "schema",
     "Scale": "schema",
-    "Skill": "schema",
     "Slice": "schema",
     "load_judge": "content",
     "load_rubrics": "content",
@@ -34,6 +33,7 @@ _HOME = {
     "read_ratings": "ratings",
     "slice_scores": "analysis.slices",
     "agree": "analysis.agreeing",
+    "compare": "analysis.comparing",
     "report": "reporting",
     "plot": "reporting.figures",
 }
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from flask_eval.schema import Response as Response
     from flask_eval.schema import RubricSet as RubricSet
     from flask_eval.schema import Scale as Scale
-    from flask_eval.schema import Skill as Skill
     from flask_eval.schema import Slice as Slice
 
 

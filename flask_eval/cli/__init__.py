@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write a run's ratings as CSV, JSONL or Parquet."),
     "agree": ("agree", "Hold judges against people: agreement, ceiling, verdict."),
     "slice": ("slice", "Mean scores by skill, domain, difficulty or anything else."),
+    "compare": ("compare", "Hold models against each other: which differ, on what, and gates for CI."),
     "report": ("report", "Write one self-contained page from runs and ratings."),
 }
 """Name: (module, one line of help)."""
