@@ -97,25 +97,73 @@ def page(table: RatingTable, tmp_path: Path, *studies, **options) -> Page:
 # ---- the answer ---------------------------------------------------------------------------------------------------
 
 
-def test_a_model_is_called_highest_only_where_no_other_interval_reaches_its_own(tmp_path: Path) -> None:
-    apart = page(ratings({"a": [5, 4, 5, 4, 5, 5], "b": [2, 1, 2, 1, 2, 2]}), tmp_path)
-    assert apart.lead.startswith(
-        "a scores highest, 4.67 (4.12\u20135.00), and no other model's interval reaches its own."
-    )
-    assert "b follows with 1.67" in apart.lead
+HIGH, MIDDLE, LOW = [5, 4, 5, 3, 5, 5, 4, 5, 5, 3, 5, 4], [4, 4, 5, 3, 5, 5, 4, 5, 4, 4, 5, 4], [1, 2, 1, 1, 2, 1] * 2
 
 
-def test_overlapping_intervals_are_called_not_separated_and_no_model_best(tmp_path: Path) -> None:
-    scores = {"a": [5, 4, 5, 3, 5, 5], "b": [4, 4, 5, 3, 5, 5], "c": [1, 2, 1, 1, 2, 1]}
-    top = page(ratings(scores), tmp_path).lead
-    assert top == (
-        "Not separated at the top: the intervals of a and b overlap, and this page does not test the difference instance "
-        "by instance. Below the interval of a: c."
+def test_a_model_is_called_highest_only_where_it_is_significantly_better_than_every_other(tmp_path: Path) -> None:
+    apart = page(ratings({"a": HIGH, "b": LOW}), tmp_path)
+    assert re.match(r"a scores highest, 4\.42 \(.*\), and every other model significantly lower\.", apart.lead)
+    assert "b follows with 1.33" in apart.lead
+    assert "corrected for their number (Holm, 1 test)" in apart.text
+
+
+def test_models_that_the_tests_do_not_separate_are_called_that_and_none_best(tmp_path: Path) -> None:
+    made = page(ratings({"a": HIGH, "b": MIDDLE, "c": LOW}), tmp_path)
+    assert made.lead == "Not separated at the top: a and b. The other model has a significantly better one: c."
+    assert re.search(
+        r"Between the first two of these, a difference of 0\.\d\d would have been found with a power of 80%", made.text
     )
-    both = page(ratings({name: scores[name] for name in "ab"}), tmp_path).lead
-    assert both == (
-        "Not separated: the intervals of a and b overlap, and this page does not test the difference instance by instance."
+    both = page(ratings({"a": HIGH, "b": MIDDLE}), tmp_path)
+    assert both.lead == "Not separated: a and b; no difference between two of them is significant."
+    assert "does not test" not in both.text
+
+
+def test_overlapping_intervals_do_not_hide_a_difference_that_is_the_same_on_every_instance(tmp_path: Path) -> None:
+    wide = [1, 2, 3, 4, 3, 2, 1, 4, 3, 2, 4, 1] * 2
+    made = page(ratings({"a": [score + 1 for score in wide], "b": [*wide[:-1], 2]}), tmp_path)
+    assert made.lead.startswith("a scores highest, 3.50 (3.02\u20133.98)")
+    assert "b follows with 2.54 (2.08\u20133.01)" in made.lead
+
+
+def test_within_a_margin_models_are_called_tied(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    base = rng.integers(2, 5, 200)
+    scores = {name: list(np.clip(base + (rng.random(200) < 0.02), 1, 5)) for name in "ab"}
+    made = page(ratings(scores, ["x"]), tmp_path, margin=0.2)
+    assert re.match(r"Tied within \u00b10\.2: [ab] and [ab]; no difference", made.lead)
+    assert "Not separated: " in page(ratings(scores, ["x"]), tmp_path).lead
+
+
+def test_on_few_instances_no_sentence_is_firm(tmp_path: Path) -> None:
+    made = page(ratings({"a": HIGH[:9], "b": LOW[:9]}), tmp_path)
+    assert re.match(
+        r"a is highest, 4\.56 \(.*\), and every other model significantly lower, but on only 9 instances: ", made.lead
     )
+    assert made.lead.endswith("fewer than 10 are too few to be firm.")
+    turns = [Instance(id=str(k), instruction="?", cluster=str(k // 2)) for k in range(12)]
+    assert page(ratings({"a": HIGH, "b": LOW}, instances=turns), tmp_path).lead.endswith(
+        "but on only 12 instances of fewer than 10 clusters: too few to be firm."
+    )
+    rival = ratings({"a": HIGH * 4, "b": LOW * 4, "c": LOW[:9]})
+    assert "but on only 9 instances against c: fewer" in page(rival, tmp_path).lead
+
+
+def test_a_model_that_was_never_rated_beside_the_highest_keeps_it_from_being_called_best(tmp_path: Path) -> None:
+    scored = {"a": ([5, 4] * 10, 0), "b": ([3, 2] * 20, 0), "c": ([1, 2, 1, 1] * 5, 20)}
+    rows = [
+        {"instance": str(k), "model": m, "skill": "x", "rater": "judge", "kind": "judge", "score": float(score)}
+        for m, (own, start) in scored.items()
+        for k, score in enumerate(own, start)
+    ]
+    made = page(read_ratings(pd.DataFrame(rows), scales=LIKERT), tmp_path)
+    assert made.lead == "Not separated: a has no significantly better rival, but is not separated from c."
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_among_identical_models_none_is_called_best(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = page(ratings({f"m{k}": list(rng.integers(1, 6, 60)) for k in range(8)}, ["x", "y"]), tmp_path)
+    assert made.lead.startswith("Not separated")
 
 
 def refusing(scores: dict[str, list[float]], planned: int, skills: tuple[str, ...] = ("x",), **options) -> RatingTable:
@@ -176,6 +224,61 @@ def test_a_single_model_is_compared_with_nothing(tmp_path: Path) -> None:
     assert page(ratings({"a": [5, 4, 3]}), tmp_path).lead.endswith("there is no other model to compare it with.")
 
 
+def rows_of(made: Page, heading: str) -> list[tuple[str, list[str]]]:
+    """The rows of the table below a heading: head and cells as text."""
+    body = re.search(rf"<h3>{heading}</h3>.*?</table>", made.source, re.DOTALL).group(0)
+    found = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', body)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", rest) for _, rest in found]
+    return [
+        (head, [re.sub(r"<[^>]+>", " ", cell) for cell in own]) for (head, _), own in zip(found, cells, strict=True)
+    ]
+
+
+def test_the_ranked_list_shows_the_ranks_that_the_tests_leave_open_and_how_likely_a_model_is_the_best(tmp_path) -> None:
+    made = page(ratings({"a": HIGH, "b": MIDDLE, "c": LOW}), tmp_path)
+    standings = re.findall(r"</svg></td><td>(.*?)</td><td>(.*?)</td>", made.source)
+    assert [ranks for ranks, _ in standings] == ["1\u20132", "1\u20132", "3"]
+    chances = [unescape(chance) for _, chance in standings]
+    assert chances[2] == "<1%"
+    assert 99 <= sum(int(chance.rstrip("%")) for chance in chances[:2]) <= 101
+
+
+def test_which_differences_are_real_is_told_by_skill_and_by_pair_as_the_record_has_it(tmp_path: Path) -> None:
+    made = page(many(4, 120), tmp_path, data=tmp_path / "r.json")
+    record = json.loads((tmp_path / "r.json").read_text())["comparison"]
+    overall = [row for row in record["pairs"] if row["skill"] is None]
+    skills = rows_of(made, "Which differences are real")
+    assert skills[0][0] == "All skills, each with the same weight"
+    separated = sum(row["q"] <= 0.05 for row in overall)
+    assert skills[0][1][1] == f"{separated} of {len(overall)}"
+    assert len(skills) == 1 + 12
+    listed = rows_of(made, "Model against model")
+    assert [head for head, _ in listed] == [row["b"] for row in overall]
+    for (_, cells), row in zip(listed, overall, strict=True):
+        assert cells[0].split()[0].replace("\u2212", "-").lstrip("+") == f"{row['difference']:.2f}"
+        assert cells[2] == f"{row['wins']}/{row['ties']}/{row['losses']}"
+
+
+def test_of_many_models_only_neighbours_in_rank_are_listed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    scores = {f"m{k:02}": list(rng.integers(1, 4, 30) + (k > 8)) for k in range(16)}
+    listed = rows_of(page(ratings(scores, ["x"]), tmp_path), "Model against model")
+    assert len(listed) == 15
+    assert [cells[0] for _, cells in listed[1:]] == [head for head, _ in listed[:-1]]
+
+
+def test_the_tests_between_fifteen_models_take_little_room(tmp_path: Path) -> None:
+    source = page(many(15), tmp_path).source
+    start, end = source.index("<h3>Which differences are real</h3>"), source.index("<h3>All numbers</h3>")
+    assert "Model against model" in source[start:end]
+    assert end - start <= 16_000
+
+
+def test_without_a_test_there_is_no_table_of_differences(tmp_path: Path) -> None:
+    for made in (page(ratings({"a": HIGH}), tmp_path), page(ratings({"a": HIGH, "b": LOW}), tmp_path, resamples=0)):
+        assert "Which differences are real" not in made.text
+
+
 def test_a_metric_is_called_a_baseline(tmp_path: Path) -> None:
     rows = [
         {
@@ -186,11 +289,11 @@ def test_a_metric_is_called_a_baseline(tmp_path: Path) -> None:
             "kind": "metric",
             "score": s + k / 100,
         }
-        for k in range(6)
+        for k in range(12)
         for m, s in (("a", 0.8), ("b", 0.1))
     ]
     made = page(read_ratings(pd.DataFrame(rows), scales={"metric:rouge_l": (0.0, 1.0)}), tmp_path)
-    assert made.lead.startswith("a is highest on this baseline, 0.83")
+    assert made.lead.startswith("a is highest on this baseline, 0.86")
     assert "A metric is a baseline, no judge of quality." in made.text
     assert "on the scale 0\u20131" in made.text
 
@@ -385,7 +488,7 @@ def test_any_result_with_a_table_can_stand_in_the_page(tmp_path: Path) -> None:
 def test_numbers_on_the_page_are_those_of_the_file_beside_it(tmp_path: Path) -> None:
     made = page(many(3), tmp_path, data=tmp_path / "report.json", slices=[Slice(name="hard", where={"difficulty": 5})])
     record = json.loads((tmp_path / "report.json").read_text())
-    assert set(record) == {"title", "coverage", "macro", "scores", "by", "slices"}
+    assert set(record) == {"title", "coverage", "macro", "scores", "by", "slices", "comparison"}
     embedded = json.loads(re.search(r'id="scores">(.*?)</script>', made.source, re.DOTALL).group(1))
     first = dict(zip(embedded["columns"], embedded["rows"][0], strict=True))
     row = record["scores"]["rows"][0]

@@ -10,6 +10,7 @@ import click
 from flask_eval.cli.agree import labelled_of
 from flask_eval.cli.common import load_certificate, say
 from flask_eval.cli.sources import open_sources, source_options
+from flask_eval.errors import UserError
 
 
 @click.command("report", short_help="Write one self-contained page from runs and ratings.")
@@ -27,6 +28,18 @@ from flask_eval.cli.sources import open_sources, source_options
     metavar="random|FILE",
     help="How the instances that people rated were chosen: random, or a CSV of instance,probability.",
 )
+@click.option(
+    "--items", is_flag=True, help="List single items: instruction, responses, scores, rationales, with filters."
+)
+@click.option(
+    "--items-limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most so many items (200), those where models or raters lie furthest apart first; implies --items.",
+)
+@click.option(
+    "--responses", "responses", multiple=True, metavar="F", help="The responses of ratings files, for --items."
+)
 def report_command(out: str, parts: tuple[str, ...], title: str | None, json_file: str | None, **options: Any) -> int:
     """Write one page that needs no network and no script: the answer in words, coverage and outcomes, radars, tables.
 
@@ -39,8 +52,13 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
       flask-eval report runs/a people.csv --certificate judge.json -o report.html
     """  # noqa: D301
     from flask_eval.content import load_slice
+    from flask_eval.judging import read_responses
     from flask_eval.reporting import report
+    from flask_eval.reporting.items import LIMIT
 
+    limit = options["items_limit"] or (LIMIT if options["items"] else None)
+    if options["responses"] and limit is None:
+        raise UserError("--responses F: texts are shown with the items only; add --items")
     certificate = load_certificate(options["certificate"])
     table = open_sources(options)
     studies = [] if options["no_study"] else _studies(table, options)
@@ -55,6 +73,8 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
         resamples=options["resamples"],
         seed=options["seed"],
         certificate=certificate,
+        items=limit,
+        responses=read_responses(*options["responses"]) if options["responses"] else (),
     )
     size = Path(path).stat().st_size / 1000
     say(f"{path} ({size:.0f} kB): one file, opens from disk")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,14 +20,17 @@ from flask_eval.records import replacing
 from flask_eval.reporting import radar
 from flask_eval.reporting.certified import marks, terms
 from flask_eval.reporting.facts import facts
+from flask_eval.reporting.items import items_of
+from flask_eval.reporting.scripts import json_text, script
 from flask_eval.reporting.sections import Numbers, coverage_words, numbers, section
 from flask_eval.reporting.study_section import study_section
 from flask_eval.reporting.tables import Table, coverage_table, study_table
 from flask_eval.reporting.text import counted
-from flask_eval.schema import Slice
+from flask_eval.schema import Response, Slice
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
 
 SAMPLE_BANNER = "Sample data: names that begin with sample- are sample models or a sample judge; they illustrate, they are no result."
 SIMULATED_BANNER = "Simulated raters: those whose names begin with simulated- are no people; their ratings illustrate, they are no result."
@@ -53,6 +56,9 @@ def report(
     resamples: int = 1000,
     seed: int = 0,
     certificate: Certificate | None = None,
+    items: int | None = None,
+    responses: Iterable[Response] = (),
+    margin: float | None = None,
 ) -> Path:
     """Write one self-contained HTML page; nothing in it is fetched, and no number needs a script.
 
@@ -69,6 +75,9 @@ def report(
         resamples: 0 for no intervals.
         seed: kept with the numbers.
         certificate: what was shown of a judge; each skill is marked certified, tentative or uncertified.
+        items: list so many single items with their texts, those where models or raters lie furthest apart; None: none.
+        responses: texts for `items` that no run holds.
+        margin: call two models tied where their difference is shown to lie within it, in points of the scale.
 
     Returns:
         The page's path.
@@ -76,8 +85,12 @@ def report(
     Raises:
         UserError: a slice holds none of the instances, or an option does not fit.
     """
-    codes = coded(table)
-    made = numbers(codes, slices, confidence, resamples, seed)
+    codes = coded(replace(table, texts=table.texts.also(responses)))
+    made = numbers(codes, slices, confidence, resamples, seed, margin)
+    scripts: list[tuple[Markup, str]] = []  # each part of the page that has one adds it: `script(name)`
+    listed = items_of(codes, slices, items) if items is not None else None
+    if listed is not None:
+        scripts.append(script("items"))
     outcomes = outcome_counts(codes)
     said = title or _title(codes)
     agreements = [study for study in studies if isinstance(study, AgreementStudy)]
@@ -100,11 +113,14 @@ def report(
             "coverage_words": coverage_words(_covered(outcomes)),
             "studies": [_study(study) for study in studies if not isinstance(study, AgreementStudy)],
             "runs": facts(table),
-            "notes": made.scores.notes,
+            "items": listed,
+            "notes": list(dict.fromkeys([*made.scores.notes, *made.comparison.notes])),
             "method": _method(made, codes),
             "version": flask_eval.__version__,
             "radar_geometry": radar,
             "data": _embedded(made, raters),
+            "scripts": [text for text, _ in scripts],
+            "policy": " ".join(source for _, source in scripts),
         }
     )
     target = Path(path)
@@ -159,8 +175,12 @@ def _method(made: Numbers, data: Coded) -> list[str]:
     lines = [f"{scores.method[:1].upper()}{scores.method[1:]} (seed {scores.seed})."]
     if scores.resamples:
         lines.append(
-            f"Intervals hold with {scores.confidence:.0%} confidence, each for itself. Intervals that overlap do not prove "
-            "that two models are equal, and those that do not were not tested against each other instance by instance."
+            f"Intervals hold with {scores.confidence:.0%} confidence, each for itself: those that overlap prove nothing."
+        )
+        lines.append(f"Models against each other: {made.comparison.method} (seed {made.comparison.seed}).")
+        lines.append(
+            "Ranks: from 1 + the models that are significantly better, to all models less those that are significantly worse. Best: "
+            "the probability that a model has the highest mean over instances of this kind, from a multivariate t around the means."
         )
     if data.notes:
         lines += data.notes
@@ -185,14 +205,15 @@ def _record(title: str, made: Numbers, outcomes: Sequence[OutcomeRow]) -> dict[s
             {"name": part.name, "scores": scores.to_dict(), "drops": [asdict(row) for row in lost]}
             for part, scores, lost in made.slices
         ],
+        "comparison": made.comparison.to_dict(),
     }
 
 
 _EMBEDDED = ("mean", "low", "high", "n", "n_ratings", "n_not_applicable", "n_missing", "coverage")
 
 
-def _embedded(made: Numbers, raters: Sequence[str]) -> str:
-    """The scores as compact JSON for programs that read the page; no `<`, so that nothing in it can end its element."""
+def _embedded(made: Numbers, raters: Sequence[str]) -> Markup:
+    """The scores as compact JSON for programs that read the page."""
     rows = [row for row in made.scores.rows if row.rater in raters]
     names = {key: list(dict.fromkeys(getattr(row, key) for row in rows)) for key in ("rater", "model", "skill")}
     places = {key: {value: place for place, value in enumerate(values)} for key, values in names.items()}
@@ -207,8 +228,7 @@ def _embedded(made: Numbers, raters: Sequence[str]) -> str:
         "confidence": made.scores.confidence,
         "method": made.scores.method,
     }
-    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json_text(record)
 
 
 def _rounded(value: Any) -> Any:
@@ -235,5 +255,5 @@ def _render(values: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     style = text_of(where / "report.css").replace("</", "<\\/")
-    values |= {"style": Markup(style), "data": Markup(values["data"])}  # noqa: S704 (our own file; JSON without `<`)
+    values |= {"style": Markup(style)}  # noqa: S704 (our own file)
     return environment.get_template("report.html.jinja").render(values)

@@ -6,18 +6,21 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from flask_eval.analysis.coding import Coded
-from flask_eval.analysis.cutting import in_slice
-from flask_eval.analysis.macro import DropRow, MacroRow, drops, macro_means
+from flask_eval.analysis.comparing import Comparison, compare
+from flask_eval.analysis.dropping import DropRow
+from flask_eval.analysis.macro import MacroRow, macro_means
 from flask_eval.analysis.slices import SliceRow, SliceTable, slice_scores
 from flask_eval.analysis.text import number, percent
 from flask_eval.errors import UserError
 from flask_eval.reporting import radar
 from flask_eval.reporting.answer import Answer, answer
 from flask_eval.reporting.certified import Mark, footnotes
+from flask_eval.reporting.contest import contest_of, difference_tables
 from flask_eval.reporting.tables import SkillHead, Table, drop_table, matrix, number_table, slice_table
 from flask_eval.reporting.text import FEW, KIND, Name, counted, name
 from flask_eval.schema import Slice
@@ -37,6 +40,8 @@ class Numbers:
     macro: dict[str, tuple[MacroRow, ...]]
     """By rater."""
     slices: tuple[tuple[Slice, SliceTable, tuple[DropRow, ...]], ...]
+    comparison: Comparison
+    """Models held against each other: over all skills, and by skill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +83,34 @@ class Section:
     certified: tuple[str, ...]
     """What a certificate says of the skills, with the reasons; empty without one."""
     matrix: Table
+    differences: tuple[Table, ...]
+    """Which differences are real; empty where nothing could be tested."""
     numbers: Table
     cuts: tuple[Table, ...]
     slices: tuple[Table, ...]
 
 
-def numbers(data: Coded, slices: Sequence[Slice], confidence: float, resamples: int, seed: int) -> Numbers:
-    """All numbers of the page."""
-    options = {"confidence": confidence, "resamples": resamples}
+def numbers(
+    data: Coded, slices: Sequence[Slice], confidence: float, resamples: int, seed: int, margin: float | None = None
+) -> Numbers:
+    """All numbers of the page; `margin`: call two models tied where their difference is shown to lie within it."""
+    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples}
     cuts = {}
     for dimension in ("domain", "difficulty"):
         try:
-            cuts[dimension] = slice_scores(data, by=[dimension], seed=seed, **options)  # type: ignore[arg-type]
+            cuts[dimension] = slice_scores(data, by=[dimension], seed=seed, **options)
         except UserError:  # the instances do not say; the page has no such table then
             continue
     parts = []
     for part in slices:
-        inside = in_slice(data.table, part)[data.instance]
-        scores = slice_scores(data, slices=[part], seed=seed, **options)  # type: ignore[arg-type]
-        parts.append((part, scores, drops(data, inside, confidence=confidence, resamples=resamples)))
+        scores = slice_scores(data, slices=[part], seed=seed, **options)
+        parts.append((part, scores, tuple(row for row in scores.drops if row.skill is None)))
     return Numbers(
-        scores=slice_scores(data, seed=seed, **options),  # type: ignore[arg-type]
+        scores=slice_scores(data, seed=seed, **options),
         cuts=cuts,
-        macro={rater: macro_means(data, rater, confidence=confidence, resamples=resamples) for rater in data.raters},
+        macro={rater: macro_means(data, rater, **options) for rater in data.raters},
         slices=tuple(parts),
+        comparison=compare(data, margin=margin, seed=seed, **options),
     )
 
 
@@ -124,7 +133,7 @@ def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | 
         rater=name(rater),
         kind=KIND[kind],
         is_metric=kind == "metric",
-        answer=answer(made.macro[rater], scale, kind),
+        answer=answer(made.macro[rater], scale, kind, contest_of(made.comparison, rater)),
         scale=f"{low:g} (hub) to {high:g} (rim)"
         + (", the ends of the scale" if known else f"; {_occurring(data, position)}"),
         line=f"on the scale {low:g}\u2013{high:g}"
@@ -136,6 +145,7 @@ def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | 
         legend=tuple(Legend(mark, Name(title)) for mark, title in _groups(skills)),
         certified=footnotes(marks or {}, {one.skill: one.title.text for one in skills}, [one.skill for one in skills]),
         matrix=matrix(by_skill, skills, models, caption, marks),
+        differences=difference_tables(made.comparison, rater, skills, pairs=kind != "metric"),
         numbers=number_table(by_skill, skills, models, confidence),
         cuts=tuple(_cut(cut, dimension, rater, models) for dimension, cut in made.cuts.items()),
         slices=tuple(_slice(part, rows, scores, lost, rater) for part, scores, lost in made.slices),
@@ -208,7 +218,7 @@ def _picture(
     skills: Sequence[SkillHead],
     median: Sequence[float | None],
 ) -> Picture:
-    few = [row is not None and row.n < FEW for row in rows]
+    few = [row is not None and row.sparse for row in rows]
     drawn = radar.shape(
         frame,
         [None if row is None else row.mean for row in rows],

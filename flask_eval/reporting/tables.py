@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from flask_eval.analysis.coverage import OutcomeRow
-from flask_eval.analysis.macro import DropRow
+from flask_eval.analysis.dropping import DropRow
 from flask_eval.analysis.slices import CROWDED, ENOUGH, SliceRow, too_narrow
 from flask_eval.analysis.text import number, percent, shown
 from flask_eval.reporting.certified import Mark
@@ -141,7 +141,7 @@ def _mean_cell(row: SliceRow | None, *, count: bool = False) -> Cell:
         return Cell("N/A" if not row.n_missing else "\u2013", title=row.undefined.get("mean", ""))
     interval = ends(row.low, row.high)
     small = f"{interval} \u00b7 n {row.n:,}" if count else interval
-    return Cell(number(row.mean), small, row.n < FEW, row.undefined.get("low", "") if not interval else "")
+    return Cell(number(row.mean), small, row.sparse, row.undefined.get("low", "") if not interval else "")
 
 
 def number_table(
@@ -187,7 +187,7 @@ def _told(rows: Sequence[SliceRow], models: Sequence[str]) -> Iterator[str]:
 
 
 def _number_row(title: Name, row: SliceRow) -> Row:
-    few = row.n < FEW
+    few = row.sparse
     texts = (
         number(row.mean),
         (ends(row.low, row.high) or "\u2013") + ("*" if too_narrow(row.interval, row.at_end, row.n) else ""),
@@ -228,7 +228,7 @@ def drop_table(
         own, drop = inside.get(row.model), differences.get(row.model)
         change = Cell("\u2013")
         if drop is not None and drop.difference is not None:
-            change = Cell(signed(drop.difference), ends(drop.low, drop.high), title=drop.reason)
+            change = Cell(signed(drop.difference), ends(drop.low, drop.high), title=drop.undefined.get("low", ""))
         body.append(Row(name(row.model), (_mean_cell(row, count=True), _mean_cell(own, count=True), change)))
     heads = (Name("All instances"), name(label, 28), Name("Difference"))
     said = name(label)

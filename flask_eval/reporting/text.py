@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from flask_eval.analysis import sparsity
 from flask_eval.analysis.text import number, visible
 
-FEW = 10
+FEW = sparsity.FEW
 """Below so many instances a mean is shown in grey: too few to be firm."""
 
 KIND = {"judge": "Judge", "human": "Person", "metric": "Baseline metric"}
