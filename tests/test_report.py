@@ -269,7 +269,7 @@ def test_of_many_models_only_neighbours_in_rank_are_listed(tmp_path: Path) -> No
 
 def test_the_tests_between_fifteen_models_take_little_room(tmp_path: Path) -> None:
     source = page(many(15), tmp_path).source
-    start, end = source.index("<h3>Which differences are real</h3>"), source.index("<h3>All numbers</h3>")
+    start, end = source.index("<h3>Which differences are real</h3>"), source.index("<h3>Where scores are missing</h3>")
     assert "Model against model" in source[start:end]
     assert end - start <= 16_000
 
@@ -370,8 +370,9 @@ def test_a_run_that_says_nothing_about_itself_is_no_fault(tmp_path: Path) -> Non
 
 def test_every_model_has_one_radar_with_a_name_and_a_description(tmp_path: Path) -> None:
     made = page(many(3), tmp_path)
-    drawn = [attrs for attrs in made.all("svg") if attrs.get("role") == "img"]
+    drawn = [attrs for attrs in made.all("svg") if attrs.get("class") == "radar"]
     assert len(drawn) == 3
+    assert all(attrs["role"] == "img" for attrs in drawn)
     ids = {attrs["id"] for _, attrs in made.elements if "id" in attrs}
     assert all(part in ids for attrs in drawn for part in attrs["aria-labelledby"].split())
     assert "11 of 12 skills have a score" in made.text
@@ -380,19 +381,18 @@ def test_every_model_has_one_radar_with_a_name_and_a_description(tmp_path: Path)
 def test_an_axis_without_a_score_has_no_point_and_breaks_the_outline() -> None:
     frame = radar.frame(SKILLS[:6], [0] * 6, 1, 5)
     none = [None] * 6
-    full = radar.shape(frame, [3.0] * 6, none, none, [False] * 6)
-    gap = radar.shape(frame, [3.0, None, 3.0, 3.0, 3.0, 3.0], none, none, [False] * 6)
+    full = radar.shape(frame, [3.0] * 6, none, [False] * 6)
+    gap = radar.shape(frame, [3.0, None, 3.0, 3.0, 3.0, 3.0], none, [False] * 6)
     assert (len(full.points), full.outline.count("L"), full.outline[-1]) == (6, 5, "Z")
     assert (len(gap.points), gap.outline.count("M"), gap.outline.count("L")) == (5, 1, 4)
     assert "Z" not in gap.outline
-    lone = radar.shape(frame, [3.0, None, 3.0, None, 3.0, None], none, none, [False] * 6)
+    lone = radar.shape(frame, [3.0, None, 3.0, None, 3.0, None], none, [False] * 6)
     assert (lone.outline, len(lone.points)) == ("", 3)
 
 
 def test_the_band_spans_the_interval_and_is_missing_where_it_is() -> None:
     frame = radar.frame(SKILLS[:4], [0] * 4, 1, 5)
-    none = [None] * 4
-    drawn = radar.shape(frame, [3.0] * 4, [(1.0, 5.0), None, (2.0, 4.0), (2.0, 4.0)], none, [False] * 4)
+    drawn = radar.shape(frame, [3.0] * 4, [(1.0, 5.0), None, (2.0, 4.0), (2.0, 4.0)], [False] * 4)
     assert drawn.band.count("M") == 1
     assert drawn.band.count("L") == 5
     assert "210 70" in drawn.band  # the rim, right above the centre (210, 186) at a radius of 116
@@ -423,13 +423,20 @@ def test_intervals_of_few_scores_that_crowd_at_the_end_of_the_scale_are_called_t
     crowded = page(ratings({"a": [5] * 46 + [4] * 4, "b": [3, 2] * 25}), tmp_path)
     assert "Intervals are too narrow where more than 85% of the scores are at one end of the scale" in crowded.text
     assert "Interval with *: too narrow" in crowded.text
-    assert crowded.source.count("*</td>") == len(SKILLS)
+    assert crowded.source.count("* \u00b7 n ") == len(SKILLS)
     assert "t intervals are too narrow there" in crowded.source[crowded.source.index('id="facts"') :]
     assert "too narrow" not in page(ratings({"a": [3, 2] * 25}), tmp_path).text
 
 
-def test_the_box_of_all_numbers_says_how_many_models_it_holds(tmp_path: Path) -> None:
-    assert "3 models, one below the other." in page(many(3), tmp_path).text
+def test_means_that_rest_on_fewer_ratings_than_planned_are_listed_and_the_others_counted(tmp_path: Path) -> None:
+    made = page(many(3), tmp_path, data=tmp_path / "r.json")
+    rows = [row for row in json.loads((tmp_path / "r.json").read_text())["scores"]["rows"] if row["skill"]]
+    less = [row for row in rows if row["n_missing"] or row["n_not_applicable"]]
+    listed = rows_of(made, "Where scores are missing")
+    assert len(listed) == len(less) < len(rows)
+    assert f"The other {len(rows) - len(less)} means rest on every planned rating." in made.text
+    assert sum(int(cells[4]) for _, cells in listed) == sum(row["n_missing"] for row in rows)
+    assert "Where scores are missing" not in page(ratings({"a": [3, 2, 4]}), tmp_path).text
 
 
 @pytest.mark.parametrize(
@@ -438,7 +445,7 @@ def test_the_box_of_all_numbers_says_how_many_models_it_holds(tmp_path: Path) ->
 def test_too_few_or_too_many_skills_make_tables_alone(tmp_path: Path, count: int, words: str) -> None:
     made = page(ratings({"a": [2, 4, 3]}, [f"skill_{k}" for k in range(count)]), tmp_path)
     assert words in made.text
-    assert not [attrs for attrs in made.all("svg") if attrs.get("role") == "img"]
+    assert not [attrs for attrs in made.all("svg") if attrs.get("class") == "radar"]
 
 
 def test_means_of_few_instances_are_set_apart(tmp_path: Path) -> None:
@@ -608,7 +615,7 @@ def test_the_same_ratings_make_the_same_bytes(tmp_path: Path) -> None:
 
 def test_fifteen_models_and_twelve_skills_stay_below_200_kilobytes(tmp_path: Path) -> None:
     made = page(many(15, 60), tmp_path, slices=[Slice(name="hard", where={"difficulty": 5})])
-    assert len([a for a in made.all("svg") if a.get("role") == "img"]) == 15
+    assert len([a for a in made.all("svg") if a.get("class") == "radar"]) == 15
     assert len(made.source.encode()) < 200_000
 
 

@@ -65,7 +65,7 @@ def coded(table: RatingTable) -> Coded:
     Pairwise verdicts are left out, as are answers to single questions where the skill as a whole has a rating too
     (that rating is made of them); a score outside a known scale counts as out of range.
     """
-    ratings, notes = _absolute(table.ratings)
+    ratings, notes = absolute(table.ratings)
     left = table.left
     raters, models, skills = tuple(table.raters), tuple(table.models), tuple(table.skills)
     codes = {
@@ -94,7 +94,8 @@ def coded(table: RatingTable) -> Coded:
     return made
 
 
-def _absolute(ratings: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def absolute(ratings: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The ratings that `coded` codes, in their order, and what is told of the others."""
     notes = []
     pairwise = ratings["versus"].ne("").to_numpy(bool)
     if pairwise.any():

@@ -14,8 +14,8 @@ from flask_eval.reporting.comparison_words import q_of
 from flask_eval.reporting.tables import Block, Cell, Row, SkillHead, Table
 from flask_eval.reporting.text import Name, ends, listed, name, signed
 
-MOST_PAIRS = 105
-"""So many pairs are listed (15 models); of more, each model is set against the one before it."""
+MOST_PAIRS = 45
+"""So many pairs are listed (10 models); of more, each model is set against the one before it."""
 
 MOST_LEADERS = 4
 
@@ -129,15 +129,30 @@ def _skill_cells(found: Comparison, rows: Sequence[PairRow], models: Sequence[st
     if not tested:
         return Cell("\u2013", title="no two models could be compared"), Cell("\u2013"), Cell("\u2013")
     separated = [row for row in tested if found.separated(row)]
-    beaten = {row.b if (row.difference or 0) > 0 else row.a for row in separated}
-    rated = {model for row in tested for model in (row.a, row.b)}
-    leaders = [name(model, 28).text for model in models if model in rated - beaten]
+    ahead = _leading(found, tested)
+    leaders = [name(model, 28).text for model in models if model in ahead]
     detectable = [row.detectable for row in tested if row.detectable is not None]
     return (
         Cell(listed(leaders, MOST_LEADERS) if leaders else "none"),
         Cell(f"{len(separated):,} of {len(tested):,}"),
         Cell(number(statistics.median(detectable)) if detectable else "\u2013"),
     )
+
+
+def _leading(found: Comparison, tested: Iterable[PairRow]) -> frozenset[str]:
+    """The models that are in a test, and in none the significantly worse one."""
+    rows = [row for row in tested if row.q is not None]
+    beaten = {row.b if (row.difference or 0) > 0 else row.a for row in rows if found.separated(row)}
+    return frozenset({model for row in rows for model in (row.a, row.b)} - beaten)
+
+
+def leaders_of(found: Comparison, rater: str) -> dict[str | None, frozenset[str]]:
+    """By skill, and over all skills (None): the models without a significantly better one; none where nothing is tested."""
+    rows: dict[str | None, list[PairRow]] = defaultdict(list)
+    for row in found.pairs if found.resamples else ():
+        if row.rater == rater and row.slice is None:
+            rows[row.skill].append(row)
+    return {skill: _leading(found, own) for skill, own in rows.items()}
 
 
 def _pair_table(found: Comparison, rows: Sequence[PairRow], models: Sequence[str]) -> Table:
@@ -150,7 +165,7 @@ def _pair_table(found: Comparison, rows: Sequence[PairRow], models: Sequence[str
     if found.margin is not None:
         caption += f" Tied: shown to lie within \u00b1{found.margin:g}."
     if not every:
-        caption += f" Of {len(rows):,} pairs, those of neighbours in rank."
+        caption += f" Of {len(rows):,} pairs, those of neighbours in rank; `flask-eval compare` lists all."
     heads = (Name("Difference"), Name("q"), Name("Higher/equal/lower"))
     return Table(
         caption,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -97,6 +98,7 @@ def report(
     raters = _alone(codes, table, agreements)
     judges = [rater for rater in codes.raters if table.raters[rater] == "judge"]
     certified = marks(certificate, table, judges)
+    sheets = ["report.css", "plots.css", *(["study.css"] if agreements else []), *(["items.css"] if listed else [])]
     html = _render(
         {
             "title": said,
@@ -119,6 +121,7 @@ def report(
             "version": flask_eval.__version__,
             "radar_geometry": radar,
             "data": _embedded(made, raters),
+            "sheets": sheets,
             "scripts": [text for text, _ in scripts],
             "policy": " ".join(source for _, source in scripts),
         }
@@ -209,7 +212,7 @@ def _record(title: str, made: Numbers, outcomes: Sequence[OutcomeRow]) -> dict[s
     }
 
 
-_EMBEDDED = ("mean", "low", "high", "n", "n_ratings", "n_not_applicable", "n_missing", "coverage")
+_EMBEDDED = ("mean", "low", "high", "n", "n_not_applicable", "n_missing")
 
 
 def _embedded(made: Numbers, raters: Sequence[str]) -> Markup:
@@ -235,6 +238,12 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
+def _sheet(text: str) -> str:
+    """A style sheet without comments and indents."""
+    plain = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return "".join(f"{line.strip()}\n" for line in plain.splitlines() if line.strip())
+
+
 def _render(values: dict[str, Any]) -> str:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
@@ -254,6 +263,6 @@ def _render(values: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = text_of(where / "report.css").replace("</", "<\\/")
+    style = "".join(_sheet(text_of(where / sheet)) for sheet in values["sheets"]).replace("</", "<\\/")
     values |= {"style": Markup(style)}  # noqa: S704 (our own file)
     return environment.get_template("report.html.jinja").render(values)

@@ -26,6 +26,8 @@ class Axis:
     x: str
     y: str
     """The baseline of the first line."""
+    below: str
+    """The baseline of the line below the last: what a model has on this axis."""
     anchor: str
 
 
@@ -59,7 +61,6 @@ class Shape:
 
     outline: str
     band: str
-    median: str
     points: tuple[Point, ...]
 
 
@@ -81,24 +82,28 @@ def shape(
     made: Frame,
     means: Sequence[float | None],
     intervals: Sequence[tuple[float, float] | None],
-    median: Sequence[float | None],
     few: Sequence[bool],
 ) -> Shape:
-    """A model's outline, interval band, the field's median and its points; each broken where a number is missing."""
-    count = len(made.axes)
-
-    def marks(values: Sequence[float | None]) -> list[Mark | None]:
-        return [None if v is None else _at(k, count, _radius(v, made.low, made.high)) for k, v in enumerate(values)]
-
-    own = marks(means)
-    lows = marks([None if pair is None else pair[0] for pair in intervals])
-    highs = marks([None if pair is None else pair[1] for pair in intervals])
+    """A model's outline, interval band and points; each broken where a number is missing."""
+    own = _marks(made, means)
+    lows = _marks(made, [None if pair is None else pair[0] for pair in intervals])
+    highs = _marks(made, [None if pair is None else pair[1] for pair in intervals])
     points = [
         Point(_short(mark[0]), _short(mark[1]), made.axes[k].group, few[k], k)
         for k, mark in enumerate(own)
         if mark is not None
     ]
-    return Shape(_line(own), _band(lows, highs), _line(marks(median)), tuple(points))
+    return Shape(_line(own), _band(lows, highs), tuple(points))
+
+
+def outline(made: Frame, values: Sequence[float | None]) -> str:
+    """A line through one value an axis, such as the field's median."""
+    return _line(_marks(made, values))
+
+
+def _marks(made: Frame, values: Sequence[float | None]) -> list[Mark | None]:
+    count = len(made.axes)
+    return [None if v is None else _at(k, count, _radius(v, made.low, made.high)) for k, v in enumerate(values)]
 
 
 def _at(position: float, count: int, radius: float) -> Mark:
@@ -170,7 +175,8 @@ def _axis(title: str, group: int, position: int, count: int) -> Axis:
     top = y - LINE * (len(lines) + 1) * (1 + math.cos(angle)) / 2
     side = math.sin(angle)
     anchor = "a" if abs(side) < 0.2 else "b" if side > 0 else "e"
-    return Axis(title, lines, group, _short(x), _short(top + 0.8 * LINE), anchor)
+    first = top + 0.8 * LINE
+    return Axis(title, lines, group, _short(x), _short(first), _short(first + LINE * len(lines)), anchor)
 
 
 def _wrapped(title: str, width: int = 15) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from flask_eval.analysis.coding import Coded
 from flask_eval.analysis.comparing import Comparison, compare
 from flask_eval.analysis.dropping import DropRow
+from flask_eval.analysis.lengths import LengthRow, length_rows
 from flask_eval.analysis.macro import MacroRow, macro_means
 from flask_eval.analysis.slices import SliceRow, SliceTable, slice_scores
 from flask_eval.analysis.text import number, percent
@@ -20,8 +21,11 @@ from flask_eval.errors import UserError
 from flask_eval.reporting import radar
 from flask_eval.reporting.answer import Answer, answer
 from flask_eval.reporting.certified import Mark, footnotes
-from flask_eval.reporting.contest import contest_of, difference_tables
-from flask_eval.reporting.tables import SkillHead, Table, drop_table, matrix, number_table, slice_table
+from flask_eval.reporting.contest import contest_of, difference_tables, leaders_of
+from flask_eval.reporting.heats import Heat, heat
+from flask_eval.reporting.pictured import Leaders, Length, dots, length, slope
+from flask_eval.reporting.plots import Panels, Slopes
+from flask_eval.reporting.tables import SkillHead, Table, drop_table, matrix, missing_table, slice_table
 from flask_eval.reporting.text import FEW, KIND, Name, counted, name
 from flask_eval.schema import Slice
 
@@ -42,6 +46,14 @@ class Numbers:
     slices: tuple[tuple[Slice, SliceTable, tuple[DropRow, ...]], ...]
     comparison: Comparison
     """Models held against each other: over all skills, and by skill."""
+    crosses: dict[str, SliceTable]
+    """By skill and domain, and by skill and difficulty, where they are known; without intervals."""
+    lengths: tuple[LengthRow, ...]
+    """Length against score, where lengths are held."""
+
+
+Notes = tuple[tuple[str, bool], ...]
+"""Below each axis: `n 57` or `N/A`, and whether it is too few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,8 @@ class Picture:
 
     model: Name
     shape: radar.Shape
-    notes: tuple[tuple[str, bool], ...]
-    """Below each axis: `n 57` or `N/A`, and whether it is too few."""
+    notes: int
+    """Which of the section's notes stand below its axes."""
     label: str
     description: str
 
@@ -78,6 +90,10 @@ class Section:
     """What the lines of the answer's table go along."""
     frame: radar.Frame | None
     pictures: tuple[Picture, ...]
+    median: str
+    """The median of the models, dashed on every radar."""
+    notes: tuple[Notes, ...]
+    """Those that occur; models that are rated alike share them."""
     no_radar: str
     legend: tuple[Legend, ...]
     certified: tuple[str, ...]
@@ -85,9 +101,14 @@ class Section:
     matrix: Table
     differences: tuple[Table, ...]
     """Which differences are real; empty where nothing could be tested."""
-    numbers: Table
+    missing: Table | None
+    """Means that rest on fewer ratings than planned."""
+    dots: Panels | None
+    """Models sorted by skill."""
     cuts: tuple[Table, ...]
-    slices: tuple[Table, ...]
+    heats: tuple[Heat, ...]
+    slices: tuple[tuple[Table, Slopes | None], ...]
+    length: Length | None
 
 
 def numbers(
@@ -95,12 +116,15 @@ def numbers(
 ) -> Numbers:
     """All numbers of the page; `margin`: call two models tied where their difference is shown to lie within it."""
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples}
-    cuts = {}
+    cuts, crosses = {}, {}
     for dimension in ("domain", "difficulty"):
         try:
             cuts[dimension] = slice_scores(data, by=[dimension], seed=seed, **options)
         except UserError:  # the instances do not say; the page has no such table then
             continue
+        crosses[dimension] = slice_scores(
+            data, by=[("skill", dimension)], seed=seed, confidence=confidence, resamples=0
+        )
     parts = []
     for part in slices:
         scores = slice_scores(data, slices=[part], seed=seed, **options)
@@ -111,6 +135,8 @@ def numbers(
         macro={rater: macro_means(data, rater, **options) for rater in data.raters},
         slices=tuple(parts),
         comparison=compare(data, margin=margin, seed=seed, **options),
+        crosses=crosses,
+        lengths=length_rows(data, **options),
     )
 
 
@@ -126,8 +152,15 @@ def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | 
     frame = _frame(skills, low, high)
     by_skill = [row for row in rows if row.skill is not None]
     confidence = made.scores.confidence
-    interval = f"small: {confidence:.0%} interval" if made.scores.resamples else "no intervals were asked for"
-    caption = f"Mean score and its interval ({interval}). Grey: fewer than {FEW} instances, too few to be firm."
+    notes: dict[Notes, int] = {}
+    pictures = _pictures(frame, by_skill, skills, models, notes) if frame else ()
+    leaders = leaders_of(made.comparison, rater)
+    interval = (
+        f"small: {confidence:.0%} interval, n instances"
+        if made.scores.resamples
+        else "n instances; no intervals were asked for"
+    )
+    caption = f"Mean score ({interval}). Grey: fewer than {FEW} instances, too few to be firm."
     return Section(
         anchor=f"rater-{position + 1}",
         rater=name(rater),
@@ -140,15 +173,20 @@ def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | 
         if known
         else f"from {low:g} to {high:g}; {_occurring(data, position)}",
         frame=frame,
-        pictures=_pictures(frame, by_skill, skills, models) if frame else (),
+        pictures=pictures,
+        median=_median(frame, by_skill, skills) if frame else "",
+        notes=tuple(notes),
         no_radar="" if frame else _why_no_radar(len(skills)),
         legend=tuple(Legend(mark, Name(title)) for mark, title in _groups(skills)),
         certified=footnotes(marks or {}, {one.skill: one.title.text for one in skills}, [one.skill for one in skills]),
         matrix=matrix(by_skill, skills, models, caption, marks),
         differences=difference_tables(made.comparison, rater, skills, pairs=kind != "metric"),
-        numbers=number_table(by_skill, skills, models, confidence),
+        missing=missing_table(by_skill, skills, models, confidence),
+        dots=dots(by_skill, skills, models, data.scale(position), leaders),
         cuts=tuple(_cut(cut, dimension, rater, models) for dimension, cut in made.cuts.items()),
+        heats=tuple(_heats(made.crosses, rater, skills)),
         slices=tuple(_slice(part, rows, scores, lost, rater) for part, scores, lost in made.slices),
+        length=_length(made, rater, leaders),
     )
 
 
@@ -201,14 +239,23 @@ def _why_no_radar(count: int) -> str:
 
 
 def _pictures(
-    frame: radar.Frame, rows: Sequence[SliceRow], skills: Sequence[SkillHead], models: Sequence[str]
+    frame: radar.Frame,
+    rows: Sequence[SliceRow],
+    skills: Sequence[SkillHead],
+    models: Sequence[str],
+    notes: dict[Notes, int],
 ) -> tuple[Picture, ...]:
     found = {(row.model, row.skill): row for row in rows}
-    means = {s.skill: [r.mean for m in models if (r := found.get((m, s.skill))) and r.mean is not None] for s in skills}
-    median = [statistics.median(means[s.skill]) if len(means[s.skill]) > 1 else None for s in skills]
     return tuple(
-        _picture(frame, model, [found.get((model, s.skill)) for s in skills], skills, median) for model in models
+        _picture(frame, model, [found.get((model, s.skill)) for s in skills], skills, notes) for model in models
     )
+
+
+def _median(frame: radar.Frame, rows: Sequence[SliceRow], skills: Sequence[SkillHead]) -> str:
+    """The median of the models' means, an axis each; none where only one model has a mean."""
+    means = {one.skill: [row.mean for row in rows if row.skill == one.skill and row.mean is not None] for one in skills}
+    middle = [statistics.median(means[one.skill]) if len(means[one.skill]) > 1 else None for one in skills]
+    return radar.outline(frame, middle)
 
 
 def _picture(
@@ -216,21 +263,21 @@ def _picture(
     model: str,
     rows: Sequence[SliceRow | None],
     skills: Sequence[SkillHead],
-    median: Sequence[float | None],
+    notes: dict[Notes, int],
 ) -> Picture:
     few = [row is not None and row.sparse for row in rows]
     drawn = radar.shape(
         frame,
         [None if row is None else row.mean for row in rows],
         [None if row is None or row.low is None or row.high is None else (row.low, row.high) for row in rows],
-        median,
         few,
     )
-    notes = tuple(
+    own = tuple(
         ("N/A", True) if row is None or row.mean is None else (f"n {row.n:,}", small)
         for row, small in zip(rows, few, strict=True)
     )
-    return Picture(name(model), drawn, notes, f"Radar of {name(model).text}", _described(rows, skills))
+    shared = notes.setdefault(own, len(notes))
+    return Picture(name(model), drawn, shared, f"Radar of {name(model).text}", _described(rows, skills))
 
 
 def _described(rows: Sequence[SliceRow | None], skills: Sequence[SkillHead]) -> str:
@@ -250,14 +297,28 @@ def _cut(cut: SliceTable, dimension: str, rater: str, models: Sequence[str]) -> 
     return slice_table(rows, dimension, models, caption)
 
 
-def _slice(part: Slice, rows: Sequence[SliceRow], scores: SliceTable, lost: Sequence[DropRow], rater: str) -> Table:
+def _heats(crosses: Mapping[str, SliceTable], rater: str, skills: Sequence[SkillHead]) -> Iterator[Heat]:
+    for dimension, cross in crosses.items():
+        if drawn := heat([row for row in cross.rows if row.rater == rater], dimension, skills):
+            yield drawn
+
+
+def _length(made: Numbers, rater: str, leaders: Leaders) -> Length | None:
+    row = next((row for row in made.lengths if row.rater == rater), None)
+    return None if row is None else length(row, made.macro[rater], leaders)
+
+
+def _slice(
+    part: Slice, rows: Sequence[SliceRow], scores: SliceTable, lost: Sequence[DropRow], rater: str
+) -> tuple[Table, Slopes | None]:
     whole = [row for row in rows if row.skill is None]
     inside = [row for row in scores.rows if row.rater == rater and row.skill is None]
+    own = [row for row in lost if row.rater == rater]
     caption = (
         "Mean over all ratings, of all instances and of the slice alone. The difference is the slice less all; its "
         "interval knows that the slice is part of all."
     )
-    return drop_table(whole, inside, [row for row in lost if row.rater == rater], part.name, caption)
+    return drop_table(whole, inside, own, part.name, caption), slope(whole, inside, part.name, own)
 
 
 def coverage_words(covered: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +12,7 @@ from flask_eval.analysis.dropping import DropRow
 from flask_eval.analysis.slices import CROWDED, ENOUGH, SliceRow, too_narrow
 from flask_eval.analysis.text import number, percent, shown
 from flask_eval.reporting.certified import Mark
-from flask_eval.reporting.text import FEW, KIND, OUTCOME, Name, ends, name, signed
+from flask_eval.reporting.text import KIND, OUTCOME, Name, counted, ends, name, signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,19 @@ def matrix(
     caption: str,
     marks: Mapping[str, Mark] | None = None,
 ) -> Table:
-    """Skills down, models across: mean, and its interval; before them what a certificate says of the skill."""
+    """Skills down, models across: mean, interval and n; before them what a certificate says of the skill."""
     found = {(row.skill, row.model): row for row in rows}
     said = marks or {}
+    if any(too_narrow(row.interval, row.at_end, row.n) for row in rows):
+        caption += (
+            f" Interval with *: too narrow, since more than {CROWDED:.0%} of the scores are at one end of the scale, of fewer "
+            f"than {ENOUGH} instances."
+        )
 
     def row_of(one: SkillHead) -> Row:
         mark = said.get(one.skill)
         first = (Cell(mark.text, title=name(mark.reason, 300).text),) if mark else (Cell(""),) if said else ()
-        return Row(one.title, (*first, *(_mean_cell(found.get((one.skill, m))) for m in models)))
+        return Row(one.title, (*first, *(_mean_cell(found.get((one.skill, m)), count=True) for m in models)))
 
     blocks = [
         Block(Name(head.group) if head.group else None, tuple(map(row_of, part)), head.mark if head.group else -1)
@@ -139,16 +144,18 @@ def _mean_cell(row: SliceRow | None, *, count: bool = False) -> Cell:
         return Cell("\u2013", title="not rated")
     if row.mean is None:
         return Cell("N/A" if not row.n_missing else "\u2013", title=row.undefined.get("mean", ""))
-    interval = ends(row.low, row.high)
-    small = f"{interval} \u00b7 n {row.n:,}" if count else interval
+    interval = ends(row.low, row.high) + ("*" if too_narrow(row.interval, row.at_end, row.n) else "")
+    small = f"{interval} \u00b7 n {row.n:,}" if count and interval else f"n {row.n:,}" if count else interval
     return Cell(number(row.mean), small, row.sparse, row.undefined.get("low", "") if not interval else "")
 
 
-def number_table(
+def missing_table(
     rows: Sequence[SliceRow], skills: Sequence[SkillHead], models: Sequence[str], confidence: float
-) -> Table:
-    """Every number behind the radars, a block a model."""
-    found = {(row.skill, row.model): row for row in rows}
+) -> Table | None:
+    """The means that do not rest on every planned rating: what is missing, and what that could mean; None where all do."""
+    found = {(row.skill, row.model): row for row in rows if row.n_missing or row.n_not_applicable}
+    if not found:
+        return None
     heads = (
         "Mean",
         f"{confidence:.0%} interval",
@@ -158,46 +165,40 @@ def number_table(
         "Coverage",
         "If missing were lowest\u2013highest",
     )
-    blocks = tuple(
+    blocks = [
         Block(
             name(model), tuple(_number_row(one.title, row) for one in skills if (row := found.get((one.skill, model))))
         )
         for model in models
+    ]
+    caption = (
+        "Means that rest on fewer ratings than planned, model by model: some did not apply, or have no score. Coverage: the ratings "
+        "with a score, of those that apply."
     )
+    if len(found) < len(rows):
+        caption += f" The other {counted(len(rows) - len(found), 'mean')} rest on every planned rating."
     return Table(
-        caption=" ".join(_told(rows, models)),
+        caption=caption,
         corner="Skill",
         columns=tuple(map(Name, heads)),
-        blocks=blocks,
-        heading="All numbers",
-        label="Numbers by model and skill",
+        blocks=tuple(block for block in blocks if block.rows),
+        heading="Where scores are missing",
+        label="Missing scores by model and skill",
         tall=True,
     )
 
 
-def _told(rows: Sequence[SliceRow], models: Sequence[str]) -> Iterator[str]:
-    if len(models) > 1:
-        yield f"{len(models)} models, one below the other."
-    yield f"Grey: fewer than {FEW} instances, too few to be firm."
-    if any(too_narrow(row.interval, row.at_end, row.n) for row in rows):
-        yield (
-            f"Interval with *: too narrow, since more than {CROWDED:.0%} of the scores are at one end of the scale, of fewer "
-            f"than {ENOUGH} instances."
-        )
-
-
 def _number_row(title: Name, row: SliceRow) -> Row:
-    few = row.sparse
     texts = (
         number(row.mean),
-        (ends(row.low, row.high) or "\u2013") + ("*" if too_narrow(row.interval, row.at_end, row.n) else ""),
+        ends(row.low, row.high) or "\u2013",
         f"{row.n:,}",
         f"{row.n_not_applicable:,}",
         f"{row.n_missing:,}",
         percent(row.coverage),
         ends(row.bound_low, row.bound_high) if row.n_missing else "",
     )
-    return Row(title, tuple(Cell(text, faint=few) for text in texts))
+    return Row(title, tuple(Cell(text, faint=row.sparse) for text in texts))
 
 
 def slice_table(rows: Sequence[SliceRow], dimension: str, models: Sequence[str], caption: str) -> Table:
