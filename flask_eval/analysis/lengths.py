@@ -153,8 +153,8 @@ def _correlations(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     total = sums.groupby(enough["instance"]).sum()
     defined = total[(total["xx"] > 0) & (total["yy"] > 0)]
     made = pd.DataFrame({"r": defined["xy"] / np.sqrt(defined["xx"] * defined["yy"])})
-    made["cluster"] = enough.drop_duplicates("instance").set_index("instance")["cluster"]
-    return made, len(total)
+    clusters = enough.drop_duplicates("instance").set_index("instance")["cluster"]
+    return made.assign(cluster=clusters.reindex(made.index)), len(total)
 
 
 def _interval(found: pd.DataFrame, confidence: float | None) -> tuple[float | None, float | None, dict[str, str]]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flask_eval.judging.run import calls_of
 from flask_eval.ledger import Ledger
 from flask_eval.ratings.checking import Builder, Part
 from flask_eval.ratings.columns import CHUNK, LEFT_COLUMNS, ScaleEnds
@@ -38,7 +39,7 @@ def from_run(folder: Path) -> RunPart:
         kinds = {name: config["kind"] for name, config in raters.items()}
         return RunPart(
             part=_run_ratings(ledger, str(folder), kinds),
-            facts={**_manifest(folder), "run": folder.name or str(folder), "raters": raters},
+            facts={**_manifest(folder), "run": folder.name or str(folder), "raters": raters, "spent": calls_of(ledger)},
             instances=list(ledger.instances()),
             left=_run_left(ledger, kinds),
             without_response=_without_response(ledger),

@@ -40,7 +40,8 @@ class RatingTable:
     rubrics: Mapping[str, SkillFacts] = field(default_factory=dict)
     """Title, group and order of a skill, where known."""
     runs: tuple[Mapping[str, Any], ...] = ()
-    """What each run says about itself: `run` (the folder), `raters` (configurations) and its manifest's keys."""
+    """What each run says about itself: `run` (the folder), `raters` (configurations), `spent` (calls, tokens, cost) and its
+    manifest's keys."""
     notes: tuple[str, ...] = ()
     """What the user should be told, in sentences."""
     lengths: Mapping[tuple[str, str, int], int] = field(default_factory=dict)

@@ -31,6 +31,30 @@ def _run(run: Mapping[str, Any]) -> Iterator[Fact]:
             yield from _rater(config)
     if said := _versioned(run.get("rubrics"), "digest"):
         yield "Rubrics", name(said, 80)
+    spent = run.get("spent")
+    if isinstance(spent, dict) and spent["calls"]["answered"] + spent["calls"]["failed"]:
+        yield from _spent(spent)
+
+
+def _spent(spent: Mapping[str, Any]) -> Iterator[Fact]:
+    """Calls, tokens and cost of all that the run's ledger holds."""
+    calls, tokens, cost = spent["calls"], spent["tokens"], spent["cost_usd"]
+    failed = f", {calls['failed']:,} failed" if calls["failed"] else ""
+    yield "Calls", Name(f"{calls['answered']:,} answered{failed}")
+    cached = f" ({tokens['cached']:,} cached)" if tokens["cached"] else ""
+    yield "Tokens", Name(f"{tokens['input']:,} in{cached}, {tokens['output']:,} out")
+    yield (
+        "Cost",
+        Name(
+            f"${cost:,.2f}"
+            if cost is not None and cost >= 0.01
+            else f"${cost:.2g}"
+            if cost
+            else "no price known"
+            if cost is None
+            else "$0"
+        ),
+    )
 
 
 def _rater(config: Mapping[str, Any]) -> Iterator[Fact]:

@@ -23,7 +23,7 @@ from flask_eval.reporting.certified import marks, terms
 from flask_eval.reporting.facts import facts
 from flask_eval.reporting.items import items_of
 from flask_eval.reporting.scripts import json_text, script
-from flask_eval.reporting.sections import Numbers, coverage_words, numbers, section
+from flask_eval.reporting.sections import Numbers, Setting, coverage_words, numbers, section
 from flask_eval.reporting.study_section import study_section
 from flask_eval.reporting.tables import Table, coverage_table, study_table
 from flask_eval.reporting.text import counted
@@ -87,15 +87,15 @@ def report(
         UserError: a slice holds none of the instances, or an option does not fit.
     """
     codes = coded(replace(table, texts=table.texts.also(responses)))
-    made = numbers(codes, slices, confidence, resamples, seed, margin)
+    agreements = [study for study in studies if isinstance(study, AgreementStudy)]
+    raters = _alone(codes, table, agreements)
+    made = numbers(codes, raters, slices, Setting(confidence, resamples, seed, margin))
     scripts: list[tuple[Markup, str]] = []  # each part of the page that has one adds it: `script(name)`
     listed = items_of(codes, slices, items) if items is not None else None
     if listed is not None:
         scripts.append(script("items"))
     outcomes = outcome_counts(codes)
     said = title or _title(codes)
-    agreements = [study for study in studies if isinstance(study, AgreementStudy)]
-    raters = _alone(codes, table, agreements)
     judges = [rater for rater in codes.raters if table.raters[rater] == "judge"]
     certified = marks(certificate, table, judges)
     sheets = ["report.css", "plots.css", *(["study.css"] if agreements else []), *(["items.css"] if listed else [])]

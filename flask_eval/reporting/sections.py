@@ -111,10 +111,21 @@ class Section:
     length: Length | None
 
 
-def numbers(
-    data: Coded, slices: Sequence[Slice], confidence: float, resamples: int, seed: int, margin: float | None = None
-) -> Numbers:
-    """All numbers of the page; `margin`: call two models tied where their difference is shown to lie within it."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the page's numbers are made."""
+
+    confidence: float
+    resamples: int
+    """0 for no intervals."""
+    seed: int
+    margin: float | None = None
+    """Two models are called tied where their difference is shown to lie within it."""
+
+
+def numbers(data: Coded, raters: Sequence[str], slices: Sequence[Slice], setting: Setting) -> Numbers:
+    """All numbers of the page; only `raters` are tested, so that others do not weigh on the correction."""
+    confidence, resamples, seed = setting.confidence, setting.resamples, setting.seed
     options: dict[str, Any] = {"confidence": confidence, "resamples": resamples}
     cuts, crosses = {}, {}
     for dimension in ("domain", "difficulty"):
@@ -134,7 +145,13 @@ def numbers(
         cuts=cuts,
         macro={rater: macro_means(data, rater, **options) for rater in data.raters},
         slices=tuple(parts),
-        comparison=compare(data, margin=margin, seed=seed, **options),
+        comparison=compare(
+            data,
+            raters=None if set(raters) == set(data.raters) else raters,
+            margin=setting.margin,
+            seed=seed,
+            **options,
+        ),
         crosses=crosses,
         lengths=length_rows(data, **options),
     )
