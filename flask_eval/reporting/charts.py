@@ -1,91 +1,39 @@
-"""Plotly figures from rows of means: radar, dots with intervals, heat map, full set against slice.
-
-Names come from data, and plotly reads tags, entities and formulas in labels: every text passes `label`.
-"""
+"""Plotly figures from rows of means: radar, dots with intervals, heat map, full set against slice."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from flask_eval.analysis.text import number
-from flask_eval.reporting.text import FEW, ends, name
+from flask_eval.reporting.chart_parts import (
+    COLOURS,
+    INK,
+    LINE,
+    QUIET,
+    Axis,
+    Row,
+    angles,
+    bars,
+    blank,
+    closed,
+    hover,
+    label,
+    looks,
+    mark,
+    padded,
+    span,
+    symbols,
+    told,
+    wrapped,
+)
+from flask_eval.reporting.text import FEW
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's colours: told apart by colour-blind people too; dashes and symbols help further."""
-
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
-_INK, _QUIET, _LINE = "#1b1f24", "#59636e", "#d5d9de"
-FONT = "Liberation Sans, Arial, Helvetica, DejaVu Sans, sans-serif"
-_SCALE = ((0.0, "#f3f7fb"), (0.5, "#7fb6dc"), (1.0, "#00466e"))
-"""One hue from light to dark: its order survives colour-blindness and grey print."""
-
-
-class Row(Protocol):
-    """A mean with its interval, as slices, macro means and comparisons have it."""
-
-    @property
-    def model(self) -> str:
-        """Whose mean it is."""
-        ...
-
-    @property
-    def mean(self) -> float | None:
-        """None where there is none."""
-        ...
-
-    @property
-    def low(self) -> float | None:
-        """The interval's lower end."""
-        ...
-
-    @property
-    def high(self) -> float | None:
-        """The interval's upper end."""
-        ...
-
-    @property
-    def n(self) -> int:
-        """Instances behind it."""
-        ...
-
-
-class Axis(NamedTuple):
-    """A skill, a slice or a value of a dimension, as figures name it."""
-
-    title: str
-    rows: Mapping[str, Row]
-    """By model."""
-
-
-class Look(NamedTuple):
-    """How a model is drawn, the same in each figure."""
-
-    place: int
-    colour: str
-    dash: str
-    symbol: str
-
-
-def label(text: str, limit: int = 40) -> str:
-    """A text from data as plotly shows it literally: no tag, no entity, no formula, no hidden character."""
-    made = name(text, limit).text
-    return made.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
-
-
-def looks(models: Sequence[str]) -> dict[str, Look]:
-    """A colour, dash and symbol for each model."""
-    kinds = zip(cycle(COLOURS), cycle(_DASHES), cycle(_SYMBOLS), strict=False)
-    return {
-        model: Look(place, *kind)
-        for place, (model, kind) in enumerate(zip(models, islice(kinds, len(models)), strict=True))
-    }
+_SCALE = ((0.0, "#f5f9fd"), (1.0, "#62a7d8"))
+"""One hue from light to less light: its order survives colour-blindness and grey print, and ink stands out from all of it."""
 
 
 def dots(axes: Sequence[Axis], models: Sequence[str], scale: tuple[float, float] | None = None) -> Figure:
@@ -105,14 +53,14 @@ def dots(axes: Sequence[Axis], models: Sequence[str], scale: tuple[float, float]
                 y=[k + offset for k, _, _ in found],
                 error_x=bars([row for _, _, row in found]),
                 mode="markers",
-                marker={"color": look.colour, "symbol": _symbols(look, [row for _, _, row in found]), "size": 8},
-                **_told(model, look, [(axis, row) for _, axis, row in found]),
+                marker={"color": look.colour, "symbol": symbols(look, [row for _, _, row in found]), "size": 8},
+                **told(model, look, [(axis, row) for _, axis, row in found]),
             )
         )
     figure.update_yaxes(
         tickvals=list(range(len(axes))), ticktext=[label(axis.title) for axis in axes], range=[len(axes) - 0.5, -0.5]
     )
-    figure.update_xaxes(range=_padded(scale), title_text="mean")
+    figure.update_xaxes(range=padded(scale), title_text="mean")
     return figure
 
 
@@ -128,13 +76,13 @@ def ranked(title: str, rows: Sequence[Row], scale: tuple[float, float] | None = 
             y=list(range(len(order))),
             error_x=bars(order) | {"color": COLOURS[0], "thickness": 2},
             mode="markers",
-            marker={"color": _INK, "symbol": ["circle-open" if row.n < FEW else "circle" for row in order], "size": 9},
+            marker={"color": INK, "symbol": ["circle-open" if row.n < FEW else "circle" for row in order], "size": 9},
             showlegend=False,
         )
     )
     named = [f"{label(row.model)}  (n {row.n:,})" for row in order]
     figure.update_yaxes(tickvals=list(range(len(order))), ticktext=named, range=[max(len(order), 1) - 0.5, -0.5])
-    figure.update_xaxes(range=_padded(scale), title_text="mean and interval")
+    figure.update_xaxes(range=padded(scale), title_text="mean and interval")
     return figure
 
 
@@ -142,18 +90,20 @@ def radar(axes: Sequence[Axis], models: Sequence[str], scale: tuple[float, float
     """All models over each other, an axis a skill, in the given order; the area between them means nothing."""
     from plotly.graph_objects import Scatterpolar
 
-    figure = _round(axes, [label(axis.title) for axis in axes], scale, width=760, height=620)
+    figure = _round(
+        axes, [wrapped(axis.title) for axis in axes], scale, width=900, height=max(600, 90 + 20 * len(models))
+    )
     for model, look in looks(models).items():
         rows = [axis.rows.get(model) for axis in axes]
         figure.add_trace(
             Scatterpolar(
-                r=_closed([None if row is None else row.mean for row in rows]),
-                theta=_closed(_angles(len(axes))),
+                r=closed([None if row is None else row.mean for row in rows]),
+                theta=closed(angles(len(axes))),
                 mode="lines+markers",
                 connectgaps=False,
                 line={"color": look.colour, "dash": look.dash, "width": 2},
-                marker={"color": look.colour, "symbol": _closed(_symbols(look, rows)), "size": 7},
-                **_told(model, look, [(axis, row) for axis, row in zip(axes, rows, strict=True)], closed=True),
+                marker={"color": look.colour, "symbol": closed(symbols(look, rows)), "size": 7},
+                **told(model, look, [(axis, row) for axis, row in zip(axes, rows, strict=True)], around=True),
             )
         )
     return figure
@@ -167,26 +117,26 @@ def portrait(
 
     rows = [axis.rows.get(model) for axis in axes]
     counts = ["N/A" if row is None or row.mean is None else f"n {row.n:,}" for row in rows]
-    heads = [f"{label(axis.title)}<br><i>{count}</i>" for axis, count in zip(axes, counts, strict=True)]
-    figure = _round(axes, heads, scale, label(model), width=620, height=560)
-    for angles, low, high in _bands(rows):
+    heads = [f"{wrapped(axis.title)}<br><i>{count}</i>" for axis, count in zip(axes, counts, strict=True)]
+    figure = _round(axes, heads, scale, label(model), width=680, height=600)
+    for turn, low, high in _bands(rows):
         figure.add_trace(
             Scatterpolar(
-                r=[*high, *reversed(low)], theta=[*angles, *reversed(angles)], mode="lines", fill="toself",
+                r=[*high, *reversed(low)], theta=[*turn, *reversed(turn)], mode="lines", fill="toself",
                 fillcolor="rgba(0,114,178,0.2)", line={"width": 0.8, "color": "rgba(0,114,178,0.35)"}, showlegend=False,
             )
         )  # fmt: skip
     lines = (
-        ("median of all models", median, _QUIET, "dash"),
-        (label(model), [r and r.mean for r in rows], _INK, "solid"),
+        ("median of all models", median, QUIET, "dash"),
+        (label(model), [r and r.mean for r in rows], INK, "solid"),
     )
     for said, values, colour, dash in lines:
         own = dash == "solid"
         figure.add_trace(
             Scatterpolar(
-                r=_closed(list(values)), theta=_closed(_angles(len(axes))), connectgaps=False, name=said,
+                r=closed(list(values)), theta=closed(angles(len(axes))), connectgaps=False, name=said,
                 mode="lines+markers" if own else "lines", line={"color": colour, "dash": dash, "width": 2 if own else 1.5},
-                marker={"color": colour, "size": 7, "symbol": _closed([_mark(row, "circle") for row in rows])},
+                marker={"color": colour, "size": 7, "symbol": closed([mark(row, "circle") for row in rows])},
             )
         )  # fmt: skip
     figure.update_layout(legend={"orientation": "h", "y": -0.12})
@@ -204,7 +154,8 @@ def heat(title: str, axes: Sequence[Axis], models: Sequence[str], scale: tuple[f
             z=[[None if row is None else row.mean for row in line] for line in cells],
             text=[[_cell(row) for row in line] for line in cells],
             texttemplate="%{text}",
-            customdata=[[_hover(axis.title, model, row) for model, row in zip(models, line, strict=True)]
+            textfont={"color": INK},
+            customdata=[[hover(axis.title, model, row) for model, row in zip(models, line, strict=True)]
                         for axis, line in zip(axes, cells, strict=True)],
             hovertemplate="%{customdata}<extra></extra>",
             colorscale=_SCALE,
@@ -246,8 +197,8 @@ def slopes(title: str, whole: Axis, part: Axis, models: Sequence[str]) -> Figure
                 error_y=bars(rows),
                 mode="lines+markers",
                 line={"color": look.colour, "dash": look.dash, "width": 2},
-                marker={"color": look.colour, "symbol": _symbols(look, rows), "size": 8},
-                **_told(model, look, [(axis, row) for _, axis, row in found]),
+                marker={"color": look.colour, "symbol": symbols(look, rows), "size": 8},
+                **told(model, look, [(axis, row) for _, axis, row in found]),
             )
         )
     figure.update_xaxes(tickvals=[0, 1], ticktext=[label(whole.title), label(part.title)], range=[-0.15, 1.15])
@@ -255,65 +206,35 @@ def slopes(title: str, whole: Axis, part: Axis, models: Sequence[str]) -> Figure
     return figure
 
 
-def blank(title: str = "", *, width: int | None = None, height: int | None = None) -> Figure:
-    """A figure without marks: white, quiet lines, one font."""
-    from plotly.graph_objects import Figure
-
-    axis = {"gridcolor": _LINE, "linecolor": _LINE, "zeroline": False, "automargin": True, "ticks": ""}
-    return Figure(
-        layout={
-            "template": "none", "paper_bgcolor": "#ffffff", "plot_bgcolor": "#ffffff", "width": width, "height": height,
-            "font": {"family": FONT, "size": 13, "color": _INK}, "xaxis": axis, "yaxis": axis,
-            "title": {"text": label(title, 80), "font": {"size": 16}, "x": 0.02, "xanchor": "left"} if title else None,
-            "margin": {"l": 20, "r": 20, "t": 60 if title else 24, "b": 44}, "hoverlabel": {"align": "left"},
-        }
-    )  # fmt: skip
-
-
-def bars(rows: Sequence[Row]) -> dict[str, Any]:
-    """Error bars to both ends of the interval; none where there is no interval."""
-    high = [0 if r.high is None or r.mean is None else r.high - r.mean for r in rows]
-    low = [0 if r.low is None or r.mean is None else r.mean - r.low for r in rows]
-    return {"type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.2, "width": 0}
-
-
 def _round(
     axes: Sequence[Axis], heads: Sequence[str], scale: tuple[float, float] | None, title: str = "", **size: int
 ) -> Figure:
     """A figure with one axis a skill, clockwise from the top; the hub is the scale's lowest score."""
-    found = [row.mean for axis in axes for row in axis.rows.values() if row.mean is not None]
-    low, high = scale or ((math.floor(min(found)), math.ceil(max(found))) if found else (0.0, 1.0))
+    low, high = scale or span([row for axis in axes for row in axis.rows.values()])
     figure = blank(**size)  # type: ignore[arg-type]
+    side = 20 + 7.5 * max((len(line) for head in heads for line in head.split("<br>")), default=0)
     figure.update_layout(
         title={"text": title, "font": {"size": 16}, "x": 0.02, "xanchor": "left"},
-        margin={"l": 90, "r": 90, "t": 70, "b": 60},
+        margin={"l": side, "r": side, "t": 84, "b": 70},
+        legend={"x": 1 + side / (0.55 * size["width"]), "y": 1},
         polar={
             "bgcolor": "rgba(0,0,0,0)",
             "angularaxis": {
-                "tickvals": _angles(len(axes)), "ticktext": list(heads), "direction": "clockwise", "rotation": 90,
-                "gridcolor": _LINE, "linecolor": _LINE,
+                "tickvals": angles(len(axes)), "ticktext": list(heads), "direction": "clockwise", "rotation": 90,
+                "gridcolor": LINE, "linecolor": LINE,
             },
             "radialaxis": {
-                "range": [low, max(high, low + 1e-9)], "angle": 90, "tickangle": 90, "gridcolor": _LINE, "showline": False,
-                "nticks": 6, "tickfont": {"size": 10, "color": _QUIET},
+                "range": [low, max(high, low + 1e-9)], "angle": 90, "tickangle": 90, "gridcolor": LINE, "showline": False,
+                "nticks": 6, "tickfont": {"size": 10, "color": QUIET},
             },
         },
     )  # fmt: skip
     return figure
 
 
-def _angles(count: int) -> list[float]:
-    return [360 * k / count for k in range(count)]
-
-
-def _closed(values: list[Any]) -> list[Any]:
-    """The first value once more at the end, so that an outline closes."""
-    return [*values, *values[:1]]
-
-
 def _bands(rows: Sequence[Row | None]) -> list[tuple[list[float], list[float], list[float]]]:
     """Angles, lower and upper ends of each run of neighbouring axes with an interval; a full circle is closed."""
-    count, angles = len(rows), _angles(len(rows))
+    count, turns = len(rows), angles(len(rows))
     has = [row is not None and row.low is not None and row.high is not None for row in rows]
     if all(has):
         runs = [[*range(count), 0]]
@@ -327,7 +248,7 @@ def _bands(rows: Sequence[Row | None]) -> list[tuple[list[float], list[float], l
                 runs.append([])
     return [
         (
-            [angles[k] for k in run],
+            [turns[k] for k in run],
             [row.low for k in run if (row := rows[k]) and row.low is not None],
             [row.high for k in run if (row := rows[k]) and row.high is not None],
         )
@@ -336,39 +257,7 @@ def _bands(rows: Sequence[Row | None]) -> list[tuple[list[float], list[float], l
     ]
 
 
-def _padded(scale: tuple[float, float] | None) -> list[float] | None:
-    if scale is None:
-        return None
-    pad = 0.03 * (scale[1] - scale[0])
-    return [scale[0] - pad, scale[1] + pad]
-
-
-def _mark(row: Row | None, symbol: str) -> str:
-    """Hollow where fewer than ten instances are behind a mean."""
-    return f"{symbol}-open" if row is not None and row.n < FEW else symbol
-
-
-def _symbols(look: Look, rows: Sequence[Row | None]) -> list[str]:
-    return [_mark(row, look.symbol) for row in rows]
-
-
 def _cell(row: Row | None) -> str:
     if row is None or row.mean is None:
         return ""
     return f"({number(row.mean)})" if row.n < FEW else number(row.mean)
-
-
-def _hover(title: str, model: str, row: Row | None) -> str:
-    if row is None or row.mean is None:
-        return f"{label(model)}<br>{label(title)}: no score"
-    interval = ends(row.low, row.high)
-    return f"{label(model)}<br>{label(title)}: {number(row.mean)}{f' ({interval})' if interval else ''}, n {row.n:,}"
-
-
-def _told(model: str, look: Look, found: Sequence[tuple[Axis, Row | None]], *, closed: bool = False) -> dict[str, Any]:
-    """Name, legend and hover text of a model's trace."""
-    said = [_hover(axis.title, model, row) for axis, row in found]
-    return {
-        "name": label(model), "legendgroup": str(look.place), "meta": {"model": look.place},
-        "customdata": _closed(said) if closed else said, "hovertemplate": "%{customdata}<extra></extra>",
-    }  # fmt: skip
