@@ -12,6 +12,13 @@ from flask_eval.cli.common import load_certificate, say
 from flask_eval.cli.sources import open_sources, source_options
 from flask_eval.errors import UserError
 
+_WRITTEN = {
+    "png": "each figure as PNG and SVG",
+    "svg": "the page's own figures as SVG",
+    "csv": "the same numbers, a table a file",
+    "markdown": "the page's tables",
+}
+
 
 @click.command("report", short_help="Write one self-contained page from runs and ratings.")
 @source_options
@@ -40,6 +47,11 @@ from flask_eval.errors import UserError
 @click.option(
     "--responses", "responses", multiple=True, metavar="F", help="The responses of ratings files, for --items."
 )
+@click.option("--interactive", is_flag=True, help="Add interactive figures; plotly stands in the page then (5 MB).")
+@click.option("--png", metavar="DIR", help="Write each figure as PNG and SVG, by plotly: needs flask-eval[images].")
+@click.option("--svg", metavar="DIR", help="Write the page's own figures as SVG files.")
+@click.option("--csv", metavar="DIR", help="Write the same numbers as CSV, a table a file.")
+@click.option("--markdown", metavar="FILE", help="Write the page's tables as Markdown.")
 def report_command(out: str, parts: tuple[str, ...], title: str | None, json_file: str | None, **options: Any) -> int:
     """Write one page that needs no network and no script: the answer in words, coverage and outcomes, radars, tables.
 
@@ -50,12 +62,16 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
     Examples:
       flask-eval report runs/a --slice flask/hard.txt -o report.html
       flask-eval report runs/a people.csv --certificate judge.json -o report.html
+      flask-eval report runs/a --interactive --svg figures --csv tables --markdown tables.md -o report.html
     """  # noqa: D301
     from flask_eval.content import load_slice
     from flask_eval.judging import read_responses
     from flask_eval.reporting import report
+    from flask_eval.reporting.images import check_images
     from flask_eval.reporting.items import LIMIT
 
+    if options["png"]:
+        check_images()
     limit = options["items_limit"] or (LIMIT if options["items"] else None)
     if options["responses"] and limit is None:
         raise UserError("--responses F: texts are shown with the items only; add --items")
@@ -74,10 +90,15 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
         seed=options["seed"],
         certificate=certificate,
         items=limit,
+        interactive=options["interactive"],
+        **{name: options[name] for name in ("png", "svg", "csv", "markdown")},
         responses=read_responses(*options["responses"]) if options["responses"] else (),
     )
     size = Path(path).stat().st_size / 1000
-    say(f"{path} ({size:.0f} kB): one file, opens from disk")
+    say(f"{path} ({size:,.0f} kB): one file, opens from disk")
+    for name in ("png", "svg", "csv", "markdown"):
+        if options[name]:
+            say(f"{options[name]}: {_WRITTEN[name]}")
     return 0
 
 

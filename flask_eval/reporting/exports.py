@@ -8,10 +8,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flask_eval.analysis.agreeing import AgreementStudy
 from flask_eval.analysis.comparing.records import InteractionRow, ModelRow, PairRow, StrengthRow
 from flask_eval.analysis.coverage import OutcomeRow
 from flask_eval.analysis.dropping import DropRow
-from flask_eval.analysis.lengths import LengthRow
+from flask_eval.analysis.lengths import LengthPoint, LengthRow
 from flask_eval.analysis.macro import MacroRow
 from flask_eval.analysis.slices import SliceRow
 from flask_eval.errors import UserError
@@ -23,21 +24,24 @@ from flask_eval.reporting.standalone import standalone
 if TYPE_CHECKING:
     import pandas as pd
 
-_SHAPES: Mapping[str, type] = {
+_SHAPES: Mapping[str, type | tuple[str, ...]] = {
     "coverage": OutcomeRow,
     "macro": MacroRow,
     "scores": SliceRow,
     "by_domain": SliceRow,
     "by_difficulty": SliceRow,
+    "by_skill_and_domain": SliceRow,
+    "by_skill_and_difficulty": SliceRow,
     "slices": SliceRow,
     "drops": DropRow,
     "models": ModelRow,
     "pairs": PairRow,
     "interactions": InteractionRow,
     "strengths": StrengthRow,
-    "lengths": LengthRow,
+    "length_and_score": tuple(f.name for f in fields(LengthRow) if f.name != "points"),
+    "lengths": ("rater", "kind", *(f.name for f in fields(LengthPoint))),
 }
-"""The files of `--csv`, and what a line of each is."""
+"""The files of `--csv`, and the columns of each: the fields of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +109,19 @@ def _into(folder: Path, files: Mapping[str, bytes]) -> None:
         raise UserError(f"{folder}: cannot be written ({error.strerror})") from None
 
 
-def frames(record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def frames(record: Mapping[str, Any], agreements: Sequence[AgreementStudy] = ()) -> dict[str, pd.DataFrame]:
     """The page's JSON record as tables, one row a record; a table without rows keeps its columns.
 
     Fields within fields become columns of their own (`outcomes.scored`, `by.domain`, `undefined.low`), lists JSON text.
 
     Args:
         record: what `report --json` writes.
+        agreements: studies, judge against people, a table each.
     """
-    return {name: _frame(rows, _SHAPES[name]) for name, rows in _rows(record)}
+    made = {name: _frame(rows, _SHAPES[name]) for name, rows in _rows(record)}
+    for place, study in enumerate(agreements, 1):
+        made[f"agreement_{place}" if place > 1 else "agreement"] = study.to_frame()
+    return made
 
 
 def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
@@ -122,19 +130,22 @@ def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, list[Mapping[str, An
     yield "scores", record["scores"]["rows"]
     for dimension in ("domain", "difficulty"):
         yield f"by_{dimension}", record["by"].get(dimension, {"rows": []})["rows"]
+        yield f"by_skill_and_{dimension}", record["crosses"].get(dimension, {"rows": []})["rows"]
     yield "slices", [row for part in record["slices"] for row in part["scores"]["rows"]]
     yield "drops", [row for part in record["slices"] for row in part["drops"]]
     for name in ("models", "pairs", "interactions", "strengths"):
         yield name, record["comparison"][name]
-    yield "lengths", record["lengths"]
+    yield "length_and_score", [{k: v for k, v in row.items() if k != "points"} for row in record["lengths"]]
+    raters = [({"rater": row["rater"], "kind": row["kind"]}, row["points"]) for row in record["lengths"]]
+    yield "lengths", [who | point for who, points in raters for point in points]
 
 
-def _frame(rows: Sequence[Mapping[str, Any]], shape: type) -> pd.DataFrame:
+def _frame(rows: Sequence[Mapping[str, Any]], shape: type | tuple[str, ...]) -> pd.DataFrame:
     import pandas as pd
 
     flat = [_flat(row) for row in rows]
     found = dict.fromkeys(key for row in flat for key in row)
-    order = [f.name for f in fields(shape)]
+    order = list(shape) if isinstance(shape, tuple) else [f.name for f in fields(shape)]
     columns = sorted(found, key=lambda key: order.index(key.partition(".")[0])) if flat else order
     return pd.DataFrame([[row.get(key) for key in columns] for row in flat], columns=columns, dtype=object)
 

@@ -20,8 +20,12 @@ from flask_eval.ratings import RatingTable
 from flask_eval.records import replacing
 from flask_eval.reporting import radar
 from flask_eval.reporting.certified import marks, terms
+from flask_eval.reporting.exports import Exports, frames
 from flask_eval.reporting.facts import facts
+from flask_eval.reporting.gallery import subjects
+from flask_eval.reporting.interactive import interactive as interactive_of
 from flask_eval.reporting.items import items_of
+from flask_eval.reporting.markdown import markdown as markdown_of
 from flask_eval.reporting.scripts import json_text, script
 from flask_eval.reporting.sections import Numbers, Setting, coverage_words, numbers, section
 from flask_eval.reporting.study_section import study_section
@@ -60,6 +64,11 @@ def report(
     items: int | None = None,
     responses: Iterable[Response] = (),
     margin: float | None = None,
+    interactive: bool = False,
+    png: str | Path | None = None,
+    svg: str | Path | None = None,
+    csv: str | Path | None = None,
+    markdown: str | Path | None = None,
 ) -> Path:
     """Write one self-contained HTML page; nothing in it is fetched, and no number needs a script.
 
@@ -79,13 +88,21 @@ def report(
         items: list so many single items with their texts, those where models or raters lie furthest apart; None: none.
         responses: texts for `items` that no run holds.
         margin: call two models tied where their difference is shown to lie within it, in points of the scale.
+        interactive: add a section of interactive figures; plotly.js then stands in the page (about 5 MB).
+        png: a folder for pictures of each figure, as PNG (300 dpi) and SVG; needs `flask-eval[images]` and Chrome or Chromium.
+        svg: a folder for the page's own figures as SVG files; needs neither.
+        csv: a folder for the same numbers as CSV, a table a file.
+        markdown: a file for the page's tables in Markdown.
 
     Returns:
         The page's path.
 
     Raises:
-        UserError: a slice holds none of the instances, or an option does not fit.
+        UserError: a slice holds none of the instances, an option does not fit, or `png` lacks kaleido or a browser; nothing is
+            written then.
     """
+    exports = Exports(png, svg, csv, markdown)
+    exports.check()
     codes = coded(replace(table, texts=table.texts.also(responses)))
     agreements = [study for study in studies if isinstance(study, AgreementStudy)]
     raters = _alone(codes, table, agreements)
@@ -94,29 +111,39 @@ def report(
     listed = items_of(codes, slices, items) if items is not None else None
     if listed is not None:
         scripts.append(script("items"))
+    shown = subjects(codes, made, raters)
+    pictures = exports.drawn(shown)
+    live = interactive_of(shown) if interactive else None
+    if live is not None:
+        scripts += live.scripts
     outcomes = outcome_counts(codes)
     said = title or _title(codes)
     judges = [rater for rater in codes.raters if table.raters[rater] == "judge"]
     certified = marks(certificate, table, judges)
     sheets = ["report.css", "plots.css", *(["study.css"] if agreements else []), *(["items.css"] if listed else [])]
+    sheets += ["interactive.css"] if live else []
+    sections = [section(codes, made, rater, certified.get(rater)) for rater in raters]
+    covered = coverage_table(outcomes, dict(table.without_response), len(codes.raters))
+    notes = list(dict.fromkeys([*made.scores.notes, *made.comparison.notes]))
     html = _render(
         {
             "title": said,
             "summary": _summary(codes),
             "banners": _banners(table, banner),
-            "sections": [section(codes, made, rater, certified.get(rater)) for rater in raters],
+            "sections": sections,
             "agreements": [
                 study_section(study, table, certified, f"agreement-{k}" if k > 1 else "agreement")
                 for k, study in enumerate(agreements, 1)
             ],
             "people_in_study": len(raters) < len(codes.raters),
             "certificate": terms(certificate) if certificate else "",
-            "coverage": coverage_table(outcomes, dict(table.without_response), len(codes.raters)),
+            "coverage": covered,
             "coverage_words": coverage_words(_covered(outcomes)),
             "studies": [_study(study) for study in studies if not isinstance(study, AgreementStudy)],
             "runs": facts(table),
             "items": listed,
-            "notes": list(dict.fromkeys([*made.scores.notes, *made.comparison.notes])),
+            "notes": notes,
+            "live": live,
             "method": _method(made, codes),
             "version": flask_eval.__version__,
             "radar_geometry": radar,
@@ -129,10 +156,13 @@ def report(
     target = Path(path)
     with replacing(target) as handle:
         handle.write(html)
+    record = _record(said, made, outcomes) | _studied(agreements)
     if data is not None:
         with replacing(Path(data)) as handle:
-            json.dump(_record(said, made, outcomes) | _studied(agreements), handle, indent=1, allow_nan=False)
+            json.dump(record, handle, indent=1, allow_nan=False)
             handle.write("\n")
+    text = markdown_of(said, _banners(table, banner), sections, covered, [*_method(made, codes), *notes])
+    exports.write(pictures, html, shown, frames(record, agreements), text)
     return target
 
 
@@ -209,6 +239,8 @@ def _record(title: str, made: Numbers, outcomes: Sequence[OutcomeRow]) -> dict[s
             for part, scores, lost in made.slices
         ],
         "comparison": made.comparison.to_dict(),
+        "crosses": {dimension: cross.to_dict() for dimension, cross in made.crosses.items()},
+        "lengths": [asdict(row) for row in made.lengths],
     }
 
 

@@ -18,7 +18,6 @@ _PIECE = re.compile(
 _USE = re.compile(r'<use href="#([^"]+)"(?: x="([^"]*)")?(?: y="([^"]*)")?/>')
 _DEFINED = re.compile(r'<(?:circle|path) id="([^"]+)"[^>]*/>|<g id="([^"]+)".*?</g>', re.DOTALL)
 _BOX = re.compile(r'viewBox="([-0-9. ]+)"')
-_WORDS = re.compile(r'aria-label="([^"]*)"')
 _MEDIA = re.compile(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _DRAWN = re.compile(r"(fill|stroke|font-|text-anchor|opacity|paint-order|unicode-bidi)")
@@ -37,11 +36,10 @@ def standalone(page: str, raters: Mapping[str, str]) -> dict[str, str]:
     names, made = FileNames(), {}
     defined = {one or two: found for found, one, two in _definitions(page)}
     rules = _rules()
-    for section, title, kind, attributes, body in _figures(page):
+    for section, caption, head, kind, attributes, body in _figures(page):
         if section in raters:
-            words = _WORDS.search(attributes)
-            heading = title or (unescape(words.group(1)).partition(";")[0].partition(":")[0] if words else kind)
-            stem = names.name(raters[section], "radar" if kind == "radar" else "", heading)
+            heading = caption or head
+            stem = names.name(raters[section], "radar" if kind == "radar" else "skill" if caption else "", heading)
             made[f"{stem}.svg"] = _file(kind, heading, attributes, body, defined, rules)
     return made
 
@@ -51,8 +49,8 @@ def _definitions(page: str) -> Iterator[tuple[str, str, str]]:
         yield found.group(0), found.group(1) or "", found.group(2) or ""
 
 
-def _figures(page: str) -> Iterator[tuple[str, str, str, str, str]]:
-    """Section, title, kind, attributes and body of each figure."""
+def _figures(page: str) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Section, caption, heading above, kind, attributes and body of each figure."""
     section, head, caption = "", "", ""
     for piece in _PIECE.finditer(page):
         if piece["section"]:
@@ -62,7 +60,7 @@ def _figures(page: str) -> Iterator[tuple[str, str, str, str, str]]:
         elif piece["caption"] is not None:
             caption = unescape(re.sub(r"<svg.*?</svg>|<[^>]*>", "", piece["caption"], flags=re.DOTALL)).strip()
         else:
-            yield section, caption or head, piece["kind"], piece["attributes"], piece["body"]
+            yield section, caption, head, piece["kind"], piece["attributes"], piece["body"]
             caption = ""
 
 
