@@ -90,13 +90,13 @@ def blank(title: str = "", *, width: int | None = None, height: int | None = Non
     """A figure without marks: white, quiet lines, one font."""
     from plotly.graph_objects import Figure
 
-    axis = {"gridcolor": LINE, "linecolor": LINE, "zeroline": False, "automargin": True, "ticks": ""}
+    axis = {"gridcolor": LINE, "gridwidth": 0.7, "linecolor": LINE, "zeroline": False, "automargin": True, "ticks": ""}
     return Figure(
         layout={
             "template": "none", "paper_bgcolor": "#ffffff", "plot_bgcolor": "#ffffff", "width": width, "height": height,
             "font": {"family": FONT, "size": 13, "color": INK}, "xaxis": axis, "yaxis": axis,
             "title": {"text": label(title, 80), "font": {"size": 16}, "x": 0.02, "xanchor": "left"} if title else None,
-            "margin": {"l": 20, "r": 20, "t": 60 if title else 24, "b": 44}, "hoverlabel": {"align": "left"},
+            "margin": {"l": 20, "r": 20, "t": 60 if title else 24, "b": 54}, "hoverlabel": {"align": "left"},
             "legend": {"tracegroupgap": 0, "font": {"size": 12}, "itemclick": "toggle", "itemdoubleclick": "toggleothers"},
         }
     )  # fmt: skip

@@ -139,7 +139,7 @@ def portrait(
                 marker={"color": colour, "size": 7, "symbol": closed([mark(row, "circle") for row in rows])},
             )
         )  # fmt: skip
-    figure.update_layout(legend={"orientation": "h", "y": -0.12})
+    figure.update_layout(legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.2})
     return figure
 
 
@@ -192,7 +192,7 @@ def slopes(title: str, whole: Axis, part: Axis, models: Sequence[str]) -> Figure
         rows = [row for _, _, row in found]
         figure.add_trace(
             Scatter(
-                x=[k + 0.004 * (look.place - len(models) / 2) for k, _, _ in found],
+                x=[k + 0.01 * (look.place - len(models) / 2) for k, _, _ in found],
                 y=[row.mean for row in rows],
                 error_y=bars(rows),
                 mode="lines+markers",
@@ -220,11 +220,11 @@ def _round(
         polar={
             "bgcolor": "rgba(0,0,0,0)",
             "angularaxis": {
-                "tickvals": angles(len(axes)), "ticktext": list(heads), "direction": "clockwise", "rotation": 90,
+                "tickvals": angles(len(axes)), "ticktext": list(heads), "direction": "clockwise", "rotation": 90, "gridwidth": 0.7,
                 "gridcolor": LINE, "linecolor": LINE,
             },
             "radialaxis": {
-                "range": [low, max(high, low + 1e-9)], "angle": 90, "tickangle": 90, "gridcolor": LINE, "showline": False,
+                "range": [low, max(high, low + 1e-9)], "angle": 90, "tickangle": 90, "gridcolor": LINE, "gridwidth": 0.7, "showline": False,
                 "nticks": 6, "tickfont": {"size": 10, "color": QUIET},
             },
         },

@@ -10,7 +10,7 @@ from flask_eval.analysis.coding import Coded
 from flask_eval.analysis.macro import MacroRow
 from flask_eval.analysis.slices import SliceRow
 from flask_eval.analysis.text import shown
-from flask_eval.reporting.chart_parts import Axis
+from flask_eval.reporting.chart_parts import Axis, span
 from flask_eval.reporting.radar import LEAST, MOST
 from flask_eval.reporting.sections import Numbers
 
@@ -36,6 +36,10 @@ class Subject:
     def round(self) -> bool:
         """Whether the skills make a radar."""
         return LEAST <= len(self.skills) <= MOST
+
+    def reach(self) -> tuple[float, float]:
+        """Round numbers about all means and intervals by skill: what dots are drawn on, whichever models are shown."""
+        return span([row for axis in self.skills for row in axis.rows.values()])
 
     def median(self) -> list[float | None]:
         """The models' median on each skill; None with fewer than two models."""

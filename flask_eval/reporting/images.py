@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_eval.errors import UserError
 from flask_eval.reporting import charts
+from flask_eval.reporting.chart_parts import span
 from flask_eval.reporting.filenames import FileNames
 from flask_eval.reporting.gallery import Subject
 
@@ -39,7 +40,7 @@ def pictures(subjects: Sequence[Subject]) -> Iterator[tuple[str, Figure]]:
     """File name (without suffix) and figure: overall, radars, dots, heat maps and slopes of each rater."""
     names = FileNames()
     for one in subjects:
-        yield names.name(one.rater, "overall"), charts.ranked("Mean over skills", one.macro, one.scale)
+        yield names.name(one.rater, "overall"), charts.ranked("Mean over skills", one.macro, span(one.macro))
         if one.round:
             median = one.median()
             for model in one.models:
@@ -47,7 +48,7 @@ def pictures(subjects: Sequence[Subject]) -> Iterator[tuple[str, Figure]]:
         if one.skills:
             yield (
                 names.name(one.rater, "skills"),
-                charts.dots(one.skills, one.models, one.scale).update_layout(width=_WIDTH),
+                charts.dots(one.skills, one.models, one.reach()).update_layout(width=_WIDTH),
             )
             yield names.name(one.rater, "heat", "skill"), charts.heat("By skill", one.skills, one.models)
         for dimension, axes in one.cuts.items():

@@ -65,11 +65,11 @@ def interactive(subjects: Sequence[Subject]) -> Interactive:
 
 def _drawn(one: Subject) -> Iterator[tuple[Place, Figure]]:
     if one.round:
-        words = "The models over each other. Their order around the circle is fixed, and the area within a line means nothing."
+        words = "The models over each other. The order of the skills is fixed; the area within a line means nothing."
         yield Place("Radar", words, "lines"), charts.radar(one.skills, one.models, one.scale)
     if one.skills:
         words = "Mean and interval. A hollow mark: fewer than 10 instances."
-        yield Place("Skill by skill", words, "dots"), charts.dots(one.skills, one.models, one.scale)
+        yield Place("Skill by skill", words, "dots"), charts.dots(one.skills, one.models, one.reach())
         words = "Shaded from the lowest to the highest mean shown. In brackets: fewer than 10 instances."
         yield Place("Heat map of skills", words, "heat"), charts.heat("", one.skills, one.models)
     for dimension, axes in one.cuts.items():
