@@ -132,6 +132,8 @@ def portrait(
     )
     for said, values, colour, dash in lines:
         own = dash == "solid"
+        if not own and not any(value is not None for value in values):
+            continue  # one model has no others to be set against
         figure.add_trace(
             Scatterpolar(
                 r=closed(list(values)), theta=closed(angles(len(axes))), connectgaps=False, name=said,
@@ -214,8 +216,8 @@ def _round(
     figure = blank(**size)  # type: ignore[arg-type]
     side = 20 + 7.5 * max((len(line) for head in heads for line in head.split("<br>")), default=0)
     figure.update_layout(
-        title={"text": title, "font": {"size": 16}, "x": 0.02, "xanchor": "left"},
-        margin={"l": side, "r": side, "t": 84, "b": 70},
+        title={"text": title, "font": {"size": 16}, "x": 0.02, "xanchor": "left", "y": 0.98, "yanchor": "top"},
+        margin={"l": side, "r": side, "t": 112 if title else 84, "b": 70},
         legend={"x": 1 + side / (0.55 * size["width"]), "y": 1},
         polar={
             "bgcolor": "rgba(0,0,0,0)",
