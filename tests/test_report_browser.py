@@ -7,11 +7,13 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_report import hostile, many
 
+from flask_eval.ratings import RatingTable
 from flask_eval.reporting import report
 from flask_eval.schema import Slice
 
@@ -39,8 +41,15 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     hard = [Slice(name="hard", where={"difficulty": 5})]
     return {
         "usual": report(many(3, raters=("sample-judge", "other")), path=folder / "usual.html", slices=hard),
+        "lengths": report(_lengthy(), path=folder / "lengths.html", slices=hard),
         "hostile": report(hostile(), path=folder / "hostile.html", title="<b>title</b>\u202e", banner="x" * 400),
     }
+
+
+def _lengthy() -> RatingTable:
+    """Fifteen models whose responses have lengths."""
+    lengths = {(str(k), f"model-{m}", 0): 40 * (m + 2) + k for k in range(200) for m in range(15)}
+    return replace(many(15, 200), lengths=lengths)
 
 
 class Visit:
@@ -130,8 +139,63 @@ def test_outlines_bands_and_points_take_up_room(browser, pages) -> None:
     assert points == 6 * 12 - 2  # model 1 has no metacognition, for both raters
 
 
+TEXTS = """() => [...document.querySelectorAll('svg.plotted')].map(svg => [...svg.querySelectorAll('text')].map(t => {
+  const b = t.getBBox(); return [t.textContent, b.x, b.y, b.x + b.width, b.y + b.height] }))"""
+"""Of each plot, the boxes of its texts."""
+
+
+@pytest.mark.parametrize("name", ["usual", "hostile", "lengths"])
+def test_the_texts_of_plots_are_drawn_and_cover_no_other(browser, pages, name: str) -> None:
+    with Visit(browser, pages[name]) as visit:
+        plots = visit.run(TEXTS)
+    assert plots
+    for texts in plots:
+        for place, one in enumerate(texts):
+            assert one[3] - one[1] > 2, one
+            assert one[4] - one[2] > 6, one
+            for other in texts[:place]:
+                apart = (
+                    one[1] >= other[3] - 1 or other[1] >= one[3] - 1 or one[2] >= other[4] - 3 or other[2] >= one[4] - 3
+                )
+                assert apart, (one, other)
+
+
+def test_dots_stand_where_their_means_are(browser, pages) -> None:
+    """The dots of a panel go down the page from right to left, and lie within its axis."""
+    with Visit(browser, pages["lengths"]) as visit:
+        paths = visit.run(
+            "[...document.querySelectorAll('.panels svg.plotted')].map(e => [...e.querySelectorAll('.pt')].map(p => p.getAttribute('d')))"
+        )
+    for own in paths:
+        places = [(float(y), float(x)) for d in own for x, y in re.findall(r"M([\d.]+) ([\d.]+)h0", d)]
+        xs = [x for _, x in sorted(set(places))]
+        assert len(xs) in (14, 15)
+        assert xs == sorted(xs, reverse=True)
+        assert all(122 < x < 330 for x in xs)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_heat_maps_are_shaded_and_their_numbers_stand_out(browser, pages, scheme: str) -> None:
+    script = """() => [...document.querySelectorAll('.field td[class^=h]')].map(e => [getComputedStyle(e).color,
+      getComputedStyle(e).backgroundColor, getComputedStyle(document.body).backgroundColor])"""
+    with Visit(browser, pages["lengths"], scheme=scheme) as visit:
+        cells = visit.run(script)
+    assert len({back for _, back, _ in cells}) > 3
+    for ink, back, paper in cells:
+        assert _contrast(ink, _over(back, paper)) >= 4.5
+
+
+def _over(colour: str, paper: str) -> str:
+    """A translucent colour on opaque paper."""
+    *front, alpha = [float(v) for v in re.findall(r"[\d.]+", colour)] + ([1.0] if colour.startswith("rgb(") else [])
+    back = [float(v) for v in re.findall(r"[\d.]+", paper)][:3]
+    return "rgb({:.0f}, {:.0f}, {:.0f})".format(
+        *(alpha * f + (1 - alpha) * b for f, b in zip(front, back, strict=True))
+    )
+
+
 @pytest.mark.parametrize("name", ["usual", "hostile"])
-@pytest.mark.parametrize("width", [390, 768, 1280])
+@pytest.mark.parametrize("width", [360, 768, 1280])
 def test_nothing_makes_the_page_wider_than_the_screen(browser, pages, name: str, width: int) -> None:
     with Visit(browser, pages[name], width) as visit:
         assert visit.run("document.documentElement.scrollWidth") == width
