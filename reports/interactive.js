@@ -65,6 +65,10 @@
       const chosen = boxes.flatMap((box, model) => (box.checked ? [model] : []));
       view.querySelector("output").textContent = `${chosen.length} of ${boxes.length} models shown`;
       raters[place].forEach((one, k) => {
+        if (!chosen.length) {
+          Plotly.purge(places[k]);
+          return;
+        }
         const { data, layout } = built(one, chosen);
         Plotly.react(places[k], data, layout, config);
       });
