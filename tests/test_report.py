@@ -495,7 +495,7 @@ def test_any_result_with_a_table_can_stand_in_the_page(tmp_path: Path) -> None:
 def test_numbers_on_the_page_are_those_of_the_file_beside_it(tmp_path: Path) -> None:
     made = page(many(3), tmp_path, data=tmp_path / "report.json", slices=[Slice(name="hard", where={"difficulty": 5})])
     record = json.loads((tmp_path / "report.json").read_text())
-    assert set(record) == {"title", "coverage", "macro", "scores", "by", "slices", "comparison"}
+    assert set(record) == {"title", "coverage", "macro", "scores", "by", "slices", "comparison", "crosses", "lengths"}
     embedded = json.loads(re.search(r'id="scores">(.*?)</script>', made.source, re.DOTALL).group(1))
     first = dict(zip(embedded["columns"], embedded["rows"][0], strict=True))
     row = record["scores"]["rows"][0]
