@@ -54,6 +54,7 @@
       made.data = made.data.filter((trace) => chosen.includes(trace.meta.model));
       made.layout.showlegend = true;
       if (kind === "dots") spread(made);
+      else made.layout.height = 620; // a legend that is longer scrolls
     }
     return made;
   };
@@ -63,7 +64,7 @@
     const places = [...view.querySelectorAll(".drawn")];
     const draw = () => {
       const chosen = boxes.flatMap((box, model) => (box.checked ? [model] : []));
-      view.querySelector("output").textContent = `${chosen.length} of ${boxes.length} models shown`;
+      view.querySelector("output").textContent = `${chosen.length} of ${boxes.length} shown`;
       raters[place].forEach((one, k) => {
         if (!chosen.length) {
           Plotly.purge(places[k]);

@@ -136,7 +136,7 @@ def test_the_models_that_are_chosen_are_drawn(browser, pages) -> None:  # noqa: 
         assert visit.run(heads) == [*order[:5], order[6]]
         visit.page.locator(".view").first.get_by_role("button", name="All").click()
         assert visit.comes_true(f"({LEGEND}).length === 8")
-        assert visit.run("document.querySelector('.view output').textContent") == "8 of 8 models shown"
+        assert visit.run("document.querySelector('.view output').textContent") == "8 of 8 shown"
         visit.page.locator(".view").first.get_by_role("button", name="None").click()
         assert visit.comes_true("!document.querySelector('.view').querySelector('.main-svg')")
         assert visit.run("document.querySelectorAll('.view')[1].querySelector('.drawn').data.length") == 5
@@ -148,7 +148,7 @@ def test_the_models_that_are_chosen_are_drawn(browser, pages) -> None:  # noqa: 
 def test_a_model_without_any_score_alone_is_drawn_as_nothing(browser, pages) -> None:  # noqa: F811
     with Visit(browser, pages["lost"]) as visit:
         visit.page.get_by_label("a", exact=True).uncheck()
-        assert visit.comes_true("document.querySelector('.view output').textContent === '1 of 2 models shown'")
+        assert visit.comes_true("document.querySelector('.view output').textContent === '1 of 2 shown'")
         visit.page.wait_for_timeout(300)
         assert visit.run("document.querySelectorAll('#interactive .drawn .points path').length") == 0
         assert visit.said == []

@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from flask_eval.analysis.text import number
+from flask_eval.reporting.plots import stride
 from flask_eval.reporting.text import FEW, ends, name
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def span(rows: Sequence[Row]) -> tuple[float, float]:
     if not found:
         return 0.0, 1.0
     low, high = min(found), max(found)
-    step = 10 ** math.floor(math.log10((high - low) or abs(high) or 1.0))
+    step = stride((high - low) or abs(high) or 1.0, 5)
     ends = math.floor(low / step) * step, math.ceil(high / step) * step
     return ends if ends[1] > ends[0] else (ends[0], ends[0] + step)
 

@@ -91,7 +91,7 @@ def radar(axes: Sequence[Axis], models: Sequence[str], scale: tuple[float, float
     from plotly.graph_objects import Scatterpolar
 
     figure = _round(
-        axes, [wrapped(axis.title) for axis in axes], scale, width=900, height=max(600, 90 + 20 * len(models))
+        axes, [wrapped(axis.title) for axis in axes], scale, width=900, height=min(max(600, 90 + 20 * len(models)), 900)
     )
     for model, look in looks(models).items():
         rows = [axis.rows.get(model) for axis in axes]

@@ -36,7 +36,7 @@ def plot(result: SliceTable | Comparison, *, kind: Kind | None = None) -> Figure
     Args:
         result: what `slice_scores` or `compare` gave.
         kind: `dots` (means with their intervals, the default), `radar` (the models over each other, an axis a skill or a slice;
-            the hub is the lowest whole number below all means, not zero), `heat` (models across, skills down), or `slopes`
+            the hub is a round number below all intervals, not zero), `heat` (models across, skills down), or `slopes`
             (from everything to a slice).
 
     Returns:

@@ -12,7 +12,7 @@ from flask_eval.analysis.slices import SliceRow
 from flask_eval.analysis.text import shown
 from flask_eval.reporting.chart_parts import Axis, span
 from flask_eval.reporting.radar import LEAST, MOST
-from flask_eval.reporting.sections import Numbers
+from flask_eval.reporting.sections import Numbers, range_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Subject:
     """By domain and by difficulty, where they are known."""
     slices: tuple[tuple[Axis, Axis], ...]
     """All instances, and the slice; all skills pooled."""
-    scale: tuple[float, float] | None
+    scale: tuple[float, float]
+    """The ends of the scale, or what the scores span where it is not known: what radars go along, as on the page."""
 
     @property
     def round(self) -> bool:
@@ -76,7 +77,7 @@ def _subject(data: Coded, made: Numbers, rater: str) -> Subject:
             )
             for part, scores, _ in made.slices
         ),
-        scale=data.scale(data.raters.index(rater)),
+        scale=range_of(data, data.raters.index(rater)),
     )
 
 

@@ -163,7 +163,7 @@ def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | 
     rows = [row for row in made.scores.rows if row.rater == rater]
     models = [m for m in data.models if any(row.model == m for row in rows)]
     skills = _heads(data, [s for s in data.skills if any(row.skill == s for row in rows)])
-    low, high = scale = _range(data, position)
+    low, high = scale = range_of(data, position)
     known = data.scale(position) is not None
     kind = data.table.raters[rater]
     frame = _frame(skills, low, high)
@@ -221,7 +221,7 @@ def _groups(skills: Sequence[SkillHead]) -> list[tuple[int, str]]:
     return list(dict.fromkeys((one.mark, one.group) for one in skills if one.group))
 
 
-def _range(data: Coded, position: int) -> tuple[float, float]:
+def range_of(data: Coded, position: int) -> tuple[float, float]:
     """The scale's ends, or what the scores span."""
     known = data.scale(position)
     if known is not None:
