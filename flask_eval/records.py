@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -298,25 +299,33 @@ def record_error(
     """
     faults = error.errors(include_url=False)
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    path = tuple(fault["loc"])
-    own = fault.get("ctx", {}).get("error")
-    path += tuple(getattr(own, "path", ()))
-    field = ".".join(str(part) for part in path if not (isinstance(part, str) and part in _UNION_ARMS))
+    path = path_of(fault)
     line = line_of(path)
-    where = place if line is None else f"{place}:{line}"
+    return fault_error(place if line is None else f"{place}:{line}", fault, model)
+
+
+def path_of(fault: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The path of one of pydantic's faults within the record."""
+    return (*fault["loc"], *getattr(fault.get("ctx", {}).get("error"), "path", ()))
+
+
+def fault_error(where: str, fault: Mapping[str, Any], model: type[BaseModel]) -> RecordError:
+    """One of pydantic's faults as one line: place, field, problem, value, remedy."""
+    path, own = path_of(fault), fault.get("ctx", {}).get("error")
+    named = ".".join(str(part) for part in path if not (isinstance(part, str) and part in _UNION_ARMS))
     shown = _shown(fault.get("input"))
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])
-        return RecordError(where, f"unknown field '{field}'{nearest(str(path[-1]), known)}")
+        return RecordError(where, f"unknown field '{named}'{nearest(str(path[-1]), known)}")
     if fault["type"] == "missing":
-        return RecordError(where, f"field '{field}' is missing", "add it")
+        return RecordError(where, f"field '{named}' is missing", "add it")
     message = _PLAIN.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if own is not None and (getattr(own, "path", None) or isinstance(fault.get("input"), dict)):
         return RecordError(where, message)
-    if not field or path[0] in _UNSHOWN:
-        return RecordError(where, f"field '{field}': {message}" if field else message)
-    return RecordError(where, f"field '{field}': {message}, got {shown}")
+    if not named or path[0] in _UNSHOWN:
+        return RecordError(where, f"field '{named}': {message}" if named else message)
+    return RecordError(where, f"field '{named}': {message}, got {shown}")
 
 
 _UNSHOWN = {"base_url", "settings", "api_key_env"}
@@ -382,12 +391,50 @@ def read_records(source: str | Path, model: type[M]) -> Iterator[tuple[str, M]]:
 # ---- YAML ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where each path of a YAML file stands: (line, column), both from 1."""
+
+    name: str
+    """How messages call the file."""
+    columns: bool = False
+    """Whether messages tell the column too."""
+    keys: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
+    """Where a mapping's key stands; a list's item where the item begins."""
+    contents: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
+    """Where a value begins."""
+
+    def at(self, mark: Any) -> str:
+        """A parser's mark as `file:line` or `file:line:column`."""
+        return f"{self.name}:{mark.line + 1}" + (f":{mark.column + 1}" if self.columns else "")
+
+    def of(self, path: tuple[Any, ...], *, key: bool = False) -> str:
+        """`file:line:column` of a value (or of its key), or of the nearest that holds it."""
+        marks = self.keys if key else self.contents
+        while path and path not in marks:
+            path, marks = path[:-1], self.keys
+        line, column = marks.get(path) or self.contents.get(path) or (1, 1)
+        return f"{self.name}:{line}:{column}"
+
+
 def load_yaml(text: str, name: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
     """Read YAML strictly: (data, line of each path).
 
     Only `true` and `false` are booleans, only decimal digits are integers, dates are text; a repeated key, a tag, a
     recursive alias or more than one document is refused.
     """
+    places = Places(name)
+    data = _load(text, places)
+    return data, {path: line for path, (line, _) in places.keys.items()}
+
+
+def load_placed_yaml(text: str, name: str) -> tuple[Any, Places]:
+    """Read YAML as strictly as `load_yaml`: (data, places); every fault is told with line and column."""
+    places = Places(name, columns=True)
+    return _load(text, places), places
+
+
+def _load(text: str, places: Places) -> Any:
     import yaml
 
     loader_class = _strict_loader()
@@ -395,17 +442,15 @@ def load_yaml(text: str, name: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
         loader = loader_class(text)
         try:
             node = loader.get_single_node()
-            lines: dict[tuple[Any, ...], int] = {}
-            data = None if node is None else _construct(loader, node, (), lines, name, set())
+            return None if node is None else _construct(loader, node, (), places, set())
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise RecordError(f"{name}{line}", f"not valid YAML: {error.problem or error.context}") from None
+        place = places.at(mark) if mark else places.name
+        raise RecordError(place, f"not valid YAML: {error.problem or error.context}") from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise RecordError(name, f"not valid YAML: {str(error).splitlines()[0]}") from None
-    return data, lines
+        raise RecordError(places.name, f"not valid YAML: {str(error).splitlines()[0]}") from None
 
 
 def _strict_loader() -> Any:
@@ -427,31 +472,30 @@ def _strict_loader() -> Any:
     return Strict
 
 
-def _construct(
-    loader: Any, node: Any, path: tuple[Any, ...], lines: dict[tuple[Any, ...], int], name: str, open_: set[int]
-) -> Any:
-    line = node.start_mark.line + 1
-    lines[path] = line
-    if len(lines) > 200_000:
-        raise RecordError(f"{name}:{line}", "the file is too large, or its aliases multiply")
+def _construct(loader: Any, node: Any, path: tuple[Any, ...], places: Places, open_: set[int]) -> Any:
+    mark = node.start_mark
+    places.keys[path] = places.contents[path] = (mark.line + 1, mark.column + 1)
+    if len(places.contents) > 200_000:
+        raise RecordError(places.at(mark), "the file is too large, or its aliases multiply")
     if id(node) in open_:
-        raise RecordError(f"{name}:{line}", "an alias refers to itself")
+        raise RecordError(places.at(mark), "an alias refers to itself")
     if node.id == "scalar":
         if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.endswith((":binary", ":timestamp")):
-            raise RecordError(f"{name}:{line}", f"the tag {node.tag} is not taken")
+            raise RecordError(places.at(mark), f"the tag {node.tag} is not taken")
         return loader.construct_object(node)
     open_ = open_ | {id(node)}
     if node.id == "sequence":
-        return [_construct(loader, item, (*path, k), lines, name, open_) for k, item in enumerate(node.value)]
+        return [_construct(loader, item, (*path, k), places, open_) for k, item in enumerate(node.value)]
     made: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node) if key_node.id == "scalar" else None
+        mark = key_node.start_mark
         if key is None or isinstance(key, bool):
-            raise RecordError(f"{name}:{key_node.start_mark.line + 1}", f"`{key_node.value}` is no key; quote it")
+            raise RecordError(places.at(mark), f"`{key_node.value}` is no key; quote it")
         if key in made:
-            raise RecordError(f"{name}:{key_node.start_mark.line + 1}", f"key '{key}' stands twice", "keep one")
-        made[key] = _construct(loader, value_node, (*path, key), lines, name, open_)
-        lines[(*path, key)] = key_node.start_mark.line + 1
+            raise RecordError(places.at(mark), f"key '{key}' stands twice", "keep one")
+        made[key] = _construct(loader, value_node, (*path, key), places, open_)
+        places.keys[*path, key] = (mark.line + 1, mark.column + 1)
     return made
 
 
