@@ -1,0 +1,5 @@
+"""A study: one YAML file, from instances to the page; each step resumes, and is skipped when nothing has changed."""
+
+from flask_eval.studies.study.reading import StudyError as StudyError
+from flask_eval.studies.study.reading import StudyFile as StudyFile
+from flask_eval.studies.study.reading import read_study as read_study
