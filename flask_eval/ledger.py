@@ -263,6 +263,12 @@ class Ledger:
         self._db.executemany("INSERT INTO rating VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._db.execute("UPDATE cell SET done = 1 WHERE id = ?", (cell,))
 
+    def replan(self) -> None:
+        """Forget what was planned and rated; every recorded call stays, so what is planned again is not asked again."""
+        for table in ("request", "rating", "cell", "rater", "response", "instance"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 (ours)
+        self._db.execute("DELETE FROM meta WHERE key IN ('without_response', 'seed', 'created')")
+
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     def query(self, sql: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:

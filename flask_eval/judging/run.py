@@ -88,6 +88,23 @@ def create_run(path: str | Path) -> Run:
     return Run(folder)
 
 
+def renew_run(path: str | Path) -> None:
+    """Empty a run of what was planned and rated, where there is one; its recorded calls stay and answer the next plan.
+
+    Raises:
+        UserError: another process works on the run.
+    """
+    folder = Path(path)
+    if not (folder / LEDGER).is_file():
+        return
+    lock = RunLock(folder)
+    try:
+        with Run(folder).ledger(read_only=False) as ledger:
+            ledger.transaction([ledger.replan])
+    finally:
+        lock.close()
+
+
 def write_manifest(run: Run, ledger: Ledger) -> None:
     """Write down what shaped the run, for people and programs that do not open the ledger."""
     raters = {name: {"kind": kind, **json.loads(config)} for name, kind, config in ledger.query("SELECT * FROM rater")}

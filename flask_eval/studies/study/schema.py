@@ -30,7 +30,7 @@ def _listed(kind: Any) -> BeforeValidator:
     """One thing stands for a list of it."""
     return BeforeValidator(
         lambda value: [value] if isinstance(value, (str, dict)) else value,
-        json_schema_input_type=kind | list[kind],  # type: ignore[valid-type]
+        json_schema_input_type=kind | list[kind],
     )
 
 
@@ -108,7 +108,7 @@ class ModelPart(Reached):
 
     system: str | None = Field(None, description="A system prompt; @FILE reads it from a file.")
     shots: Annotated[Shots | None, _as("file", Shots)] = Field(None, description="Worked examples shown before.")
-    completion: bool = Field(False, description="Ask for plain completions in place of chat.")
+    completion: bool = Field(default=False, description="Ask for plain completions in place of chat.")
     retry: tuple[Literal["empty", "truncated", "refused", "failed"], ...] = Field(
         (), description="Outcomes that are asked again."
     )
@@ -137,9 +137,9 @@ class AnnotatePart(Record):
     only: tuple[Literal["domains", "skills", "difficulty"], ...] = Field((), description="Only these; else all.")
     taxonomy: str | None = Field(None, description="A taxonomy's file; else the shipped one.")
     top: Count = Field(3, description="How many skills an instance gets.")
-    overwrite: bool = Field(False, description="Replace annotations that are there.")
-    checklist: bool = Field(False, description="Also write checklist questions.")
-    references: bool = Field(False, description="Also write missing references, marked with who wrote them.")
+    overwrite: bool = Field(default=False, description="Replace annotations that are there.")
+    checklist: bool = Field(default=False, description="Also write checklist questions.")
+    references: bool = Field(default=False, description="Also write missing references, marked with who wrote them.")
 
 
 class SlicePart(Record):
