@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "slice": ("slice", "Mean scores by skill, domain, difficulty or anything else."),
     "compare": ("compare", "Hold models against each other: which differ, on what, and gates for CI."),
     "report": ("report", "Write one self-contained page from runs and ratings."),
+    "run": ("run", "A whole study from one file: from instances to the page."),
 }
 """Name: (module, one line of help)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,20 @@ def write_json(target: str | None, result: Mapping[str, Any]) -> None:
 def names_of(text: str | None) -> list[str]:
     """A list that was given with commas."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM stops as ctrl-C does: calls in flight finish first."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from flask_eval.cli.common import (
     percent,
     progress,
     say,
+    stoppable,
     without_line,
     write_json,
 )
@@ -133,7 +131,7 @@ def _score(plan: Any, options: dict[str, Any]) -> int:
     certificate = load_certificate(options["certificate"])
     if options["out"] is None:
         raise UserError("-o is missing: name the run's folder, e.g. -o runs/first (or say --dry-run)")
-    with _stoppable(), progress("judging", len(plan.cells)) as show:
+    with stoppable(), progress("judging", len(plan.cells)) as show:
         done = score(
             plan,
             out=Path(options["out"]),
@@ -168,20 +166,6 @@ def _marks(certificate: Any, plan: Any) -> dict[str, dict[str, str]]:
         if names:
             say(f"{status}: {', '.join(names)}")
     return {skill: {"status": status, "reason": reason} for skill, (status, reason) in found.items()}
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM stops as ctrl-C does: calls in flight finish first."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _words(progress: Any) -> str:

@@ -3,3 +3,6 @@
 from flask_eval.studies.study.reading import StudyError as StudyError
 from flask_eval.studies.study.reading import StudyFile as StudyFile
 from flask_eval.studies.study.reading import read_study as read_study
+from flask_eval.studies.study.running import StepReport as StepReport
+from flask_eval.studies.study.running import StudyRun as StudyRun
+from flask_eval.studies.study.running import run_study as run_study

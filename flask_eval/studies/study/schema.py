@@ -176,6 +176,7 @@ class ComparePart(Record):
     margin: Annotated[float, Field(gt=0)] | None = Field(None, description="Models within it are called tied.")
     adjust: Literal["holm", "bh"] = Field("holm", description="Correction for many tests.")
     fail_under: SkillNumbers | None = Field(None, description="Exit 1 where a model's mean is lower; overall: all.")
+    rater: str | None = Field(None, description="Whose means the thresholds are about; the first judge where left out.")
     fail_if_worse_than: str | None = Field(None, description="Exit 1 where a model is worse than in this run.")
 
 
