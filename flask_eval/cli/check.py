@@ -15,7 +15,7 @@ from flask_eval.errors import RecordError, UserError, for_terminal
 @click.argument("files", nargs=-1, required=True)
 @click.option("--rubrics", default="flask", show_default=True, help="The rubric set that instances' skills belong to.")
 def check_command(files: tuple[str, ...], rubrics: str) -> int:
-    """Check FILES: rubric sets, judge cards, taxonomies, slices, prompts; instances, responses, ratings, completions.
+    """Check FILES: studies, rubric sets, judge cards, taxonomies, slices, prompts; instances, responses, ratings, completions.
 
     What a file holds is seen from its fields. Each file gets one line; exit 2 where one has a fault.
     """
@@ -28,7 +28,8 @@ def check_command(files: tuple[str, ...], rubrics: str) -> int:
             said = _check(name, rubrics)
         except UserError as error:
             faults += 1
-            say(f"flask-eval: {error}")
+            for line in str(error).splitlines():
+                say(f"flask-eval: {line}")
         else:
             click.echo(for_terminal(f"{name}: {said}"))
     return 2 if faults else 0
@@ -75,6 +76,8 @@ def _yaml(path: Path) -> str:
     text = content.text_of(path)
     data, _ = load_yaml(text, str(path))
     keys = set(data) if isinstance(data, dict) else set()
+    if "instances" in keys and keys & {"judges", "ratings", "models", "responses", "report"}:
+        return _study(path)
     if "skills" in keys or "scale" in keys:
         rubrics = yaml_record(text, str(path), RubricSet)
         return f"rubric set '{rubrics.name}', {len(rubrics.skills)} skills, scale {describe(rubrics.scale)}, ok"
@@ -89,7 +92,22 @@ def _yaml(path: Path) -> str:
     if keys & {"where", "ids"}:
         part = yaml_record(text, str(path), Slice)
         return f"slice '{part.name}', ok"
-    raise RecordError(str(path), "is no rubric set, judge card, taxonomy or slice", "see `flask-eval list schemas`")
+    raise RecordError(
+        str(path), "is no study, rubric set, judge card, taxonomy or slice", "see `flask-eval list schemas`"
+    )
+
+
+def _study(path: Path) -> str:
+    """A study with all that it names; servers and keys are looked at when it runs."""
+    from flask_eval.studies.study import check, read_study, steps_of
+
+    found = check(read_study(path))
+    for note in found.notes:
+        say(f"note: {note}")
+    steps = [step.name for step in steps_of(found)]
+    return (
+        f"study '{found.study.name}', {len(found.instances):,} instances, {len(steps)} steps ({', '.join(steps)}), ok"
+    )
 
 
 def _prompt(name: str, rubrics: str) -> str:

@@ -1,4 +1,4 @@
-"""`flask-eval init`: copy the shipped content to edit."""
+"""`flask-eval init`: copy the shipped content to edit, and a study to start from."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from flask_eval.errors import UserError
 @click.command("init", short_help="Copy the shipped rubrics, annotations, judges and reports to edit.")
 @click.argument("directory")
 def init_command(directory: str) -> int:
-    """Copy the four content folders into DIRECTORY, for you to edit; a file that is there and differs is not touched."""
+    """Copy the four content folders and a study file into DIRECTORY, for you to edit.
+
+    The study (`study.yaml`) runs as it stands, on the sample set. A file that is there and differs is not touched.
+    """
     from flask_eval.content import FOLDERS, folder
+    from flask_eval.studies.study.shipped import TEMPLATE, shipped_files
 
     target = Path(directory)
     if target.exists() and not target.is_dir():
         raise UserError(f"{target}: is a file; name a folder")
     pairs = [pair for name in FOLDERS for pair in _files(folder(name), target / name)]
+    pairs += [(file, target / name) for name, file in shipped_files().items()]
     differing = [to for file, to in pairs if to.exists() and to.read_bytes() != file.read_bytes()]
     if differing:
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
@@ -28,10 +33,11 @@ def init_command(directory: str) -> int:
     for file, to in pairs:
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_bytes(file.read_bytes())
-    say(f"{len(pairs)} files in {target}/: {', '.join(FOLDERS)}")
+    say(f"{len(pairs)} files in {target}/: {', '.join(FOLDERS)}, {TEMPLATE}")
     say(
         f"edit them, check them (flask-eval check {target}/rubrics/flask.yaml), name them by path (--rubrics {target}/rubrics/flask.yaml)"
     )
+    say(f"or start from the study, which works as it stands: flask-eval run {target}/{TEMPLATE}")
     return 0
 
 

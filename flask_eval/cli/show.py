@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -37,7 +38,7 @@ def _entries(kind: str) -> list[tuple[str, str]]:
 
         return [(f"metric:{name}", metric.description) for name, metric in METRICS.items()]
     if kind == "schemas":
-        return [(name, f"JSON schema of a {name.replace('-', ' ')} file") for name in content.SCHEMAS]
+        return [(name, f"JSON schema of a {name.replace('-', ' ')} file") for name in (*content.SCHEMAS, "study")]
     found = []
     for name in content.shipped(kind):
         if name.startswith("_"):
@@ -79,7 +80,20 @@ def show_command(kind: str, name: str) -> int:
             f"metric:{metric.name}\n{metric.description}\nscale {metric.scale[0]}-{metric.scale[1]}; {metric.note}"
         )
     elif one == "schemas":
-        click.echo(json.dumps(content.json_schema(name), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_schema(name), indent=2, ensure_ascii=False))
     else:
         click.echo(for_terminal(content.text_of(content.find(one, name))), nl=False)
     return 0
+
+
+def _schema(name: str) -> dict[str, Any]:
+    """The JSON schema of a kind of YAML file."""
+    from flask_eval import content
+
+    if name == "study":
+        from flask_eval.studies.study.shipped import study_schema
+
+        return study_schema()
+    if name not in content.SCHEMAS:
+        raise UserError(f"no schema is called '{name}'{nearest(name, [*content.SCHEMAS, 'study'])}")
+    return content.json_schema(name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from flask_eval.analysis.comparing.gates import OVERALL
 from flask_eval.calling.price import price_of
 from flask_eval.content import (
     check_skills,
@@ -18,13 +19,14 @@ from flask_eval.content import (
     load_taxonomy,
     shipped,
 )
-from flask_eval.errors import NotFoundError, UserError
-from flask_eval.judging import read_instances, read_responses
+from flask_eval.errors import NotFoundError, UserError, nearest
+from flask_eval.judging import open_run, read_instances, read_responses
 from flask_eval.judging.inputs import in_slice
 from flask_eval.metrics import find_metric
 from flask_eval.prompting import open_prompt
-from flask_eval.ratings import read_ratings
+from flask_eval.ratings import DIMENSIONS, read_ratings
 from flask_eval.records import files_of
+from flask_eval.reporting.images import check_images
 from flask_eval.schema import Instance, JudgeCard, Response, RubricSet, Slice
 from flask_eval.studies.study.reading import StudyError, StudyFile
 from flask_eval.studies.study.schema import JudgePart, ModelPart, Reached, SlicePart, Study, beside, changes_of
@@ -152,6 +154,7 @@ def check(file: StudyFile) -> Checked:
     _names(todo, found)
     _same_model(todo, found)
     _budget(todo, found)
+    _conclusions(todo, found)
     todo.raise_faults()
     return replace(found, notes=tuple(todo.notes))
 
@@ -388,3 +391,27 @@ def _budget(todo: _Check, found: Checked) -> None:
                 f"budget {todo.study.budget:g}: no price is known for '{one.card.model}'; add `price` to '{one.card.name}'",
                 "budget",
             )
+
+
+def _conclusions(todo: _Check, found: Checked) -> None:
+    """What the last steps would stumble over: dimensions, skills, packages."""
+    study = todo.study
+    known = [*DIMENSIONS, *dict.fromkeys(key for one in found.instances for key in one.metadata)]
+    for part, by in (("agree", study.agree.by), ("compare", study.compare.by)):
+        for name in (name.strip() for one in by for name in one.split(",") if name.strip()):
+            if found.instances and name not in known:
+                todo.fault(f"there is no dimension '{name}'{nearest(name, known)}", part, "by")
+    own = {skill.name for one in found.instances for skill in one.rubrics}
+    skills = [*(skill.name for skill in found.rubrics.skills), *sorted(own), OVERALL]
+    for name in study.compare.fail_under or {}:
+        if name not in skills:
+            todo.fault(f"no skill is called '{name}'{nearest(name, skills)}", "compare", "fail_under")
+    if study.compare.fail_if_worse_than:
+        with todo.at("compare", "fail_if_worse_than"):
+            open_run(todo.beside(study.compare.fail_if_worse_than))
+    rater = study.compare.rater
+    if rater is not None and found.judges and rater not in (names := [one.card.name for one in found.judges]):
+        todo.fault(f"no judge is called '{rater}'{nearest(rater, names)}", "compare", "rater")
+    if study.report.png:
+        with todo.at("report", "png"):
+            check_images()

@@ -135,7 +135,8 @@ def _estimate(checked: Checked, judge: Asked, asked: dict[str, Path], run: Path,
     """Calls, tokens and cost; an upper estimate where instances or responses are still to come."""
     concurrency = _options(judge).concurrency or checked.study.concurrency
     if ready:
-        instances = read_instances(str(checked.out / "instances.jsonl"))
+        annotated = checked.annotator is not None
+        instances = read_instances(str(checked.out / "instances.jsonl")) if annotated else list(checked.instances)
         made = _plan(checked, judge, instances, responses_of(checked, asked, instances))
         return {**estimate(made, run, concurrency=concurrency), "upper": False}
     instances = [_as_annotated(checked, one) for one in checked.instances]

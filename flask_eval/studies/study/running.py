@@ -229,14 +229,16 @@ def _whys(steps: list[Step], state: State, asked: set[str], forced: set[str]) ->
 def _planned(steps: list[Step], state: State, asked: set[str], forced: set[str]) -> list[StepReport]:
     """What would be done, with calls, tokens and cost."""
     found = []
-    for step, why in _whys(steps, state, asked, forced):
+    whys = _whys(steps, state, asked, forced)
+    coming = {step.name for step, why in whys if why and step.stage != "instances"}
+    for step, why in whys:
         if step.name not in asked:
             found.append(StepReport(step.name, "left out"))
         elif not why:
             found.append(StepReport(step.name, "skipped", "nothing has changed"))
         else:
-            ready = not why.startswith("after ")
-            found.append(StepReport(step.name, "to do", why, result=step.estimate(ready) if step.estimate else {}))
+            result = step.estimate(coming.isdisjoint(step.needs)) if step.estimate else {}
+            found.append(StepReport(step.name, "to do", why, result=result))
     return found
 
 
