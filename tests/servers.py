@@ -225,6 +225,7 @@ class LocalServer:
         raw: makes a whole answer from (body, attempt), or gives none.
         refuse_key: every key is refused with 401, and quoted.
         cap: requests in flight beyond which 429 is answered.
+        models: the models that the server lists at /models; none: it keeps no list.
     """
 
     def __init__(
@@ -239,10 +240,12 @@ class LocalServer:
         refuse_key: bool = False,
         cap: int | None = None,
         retry_after: float = 0.05,
+        models: tuple[str, ...] | None = None,
     ) -> None:
         self.speaks, self.port, self.latency = speaks, port, latency
         self.faults, self.reply, self.raw = faults, reply, raw
         self.refuse_key, self.cap, self.retry_after = refuse_key, cap, retry_after
+        self.models = models
         self.seen: list[Seen] = []
         self.answered: Counter[str] = Counter()
         self.statuses: Counter[int | str] = Counter()
@@ -283,6 +286,8 @@ class LocalServer:
         app = web.Application(client_max_size=2**26)
         for path in ROUTES:
             app.router.add_post(path, self._handle)
+        if self.models is not None:
+            app.router.add_get("/v1/models", self._list)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=2048)
@@ -296,6 +301,11 @@ class LocalServer:
         for task in late:  # answers that nobody waits for any more
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+
+    async def _list(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models or ()]}
+        )
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

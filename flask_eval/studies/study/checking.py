@@ -102,6 +102,7 @@ class _Check:
         self.file, self.study, self.folder = file, file.study, file.path.parent
         self.faults: list[tuple[int, int, str]] = []
         self.notes: list[str] = []
+        self.slices: dict[int, Slice] = {}
 
     @contextmanager
     def at(self, *path: str | int) -> Iterator[None]:
@@ -154,6 +155,7 @@ def check(file: StudyFile) -> Checked:
     _names(todo, found)
     _same_model(todo, found)
     _budget(todo, found)
+    _empty_slices(todo, found)
     _conclusions(todo, found)
     todo.raise_faults()
     return replace(found, notes=tuple(todo.notes))
@@ -222,7 +224,7 @@ def _slices(todo: _Check) -> list[Slice]:
             made = _slice(todo, part)
             if made.name in found:
                 raise UserError(f"the slice '{made.name}' stands twice; give one of them another `name`")
-            found[made.name] = made
+            found[made.name] = todo.slices[number] = made
     return list(found.values())
 
 
@@ -391,6 +393,15 @@ def _budget(todo: _Check, found: Checked) -> None:
                 f"budget {todo.study.budget:g}: no price is known for '{one.card.model}'; add `price` to '{one.card.name}'",
                 "budget",
             )
+
+
+def _empty_slices(todo: _Check, found: Checked) -> None:
+    """Slices that hold no instance; what is still to be annotated cannot be told."""
+    for number, made in todo.slices.items():
+        if not found.instances or (found.annotator is not None and made.ids is None):
+            continue
+        if not any(in_slice(made, one) for one in found.instances):
+            todo.fault(f"slice '{made.name}' holds none of the {len(found.instances)} instances", "slices", number)
 
 
 def _conclusions(todo: _Check, found: Checked) -> None:

@@ -87,7 +87,9 @@ class Concluding:
         if stage == "compare" and study.compare.fail_if_worse_than:
             found["baseline"] = of_output(Path(self.checked.beside(study.compare.fail_if_worse_than))) or ""
         if stage == "report":
-            found["options"] = of_value([found["options"], study.name, study.agree.model_dump(mode="json")])
+            found["options"] = of_value(
+                [found["options"], study.name, study.agree.model_dump(mode="json"), study.compare.margin]
+            )
             found["responses"] = of_records(self.checked.responses)
         return found
 
