@@ -403,6 +403,8 @@ class Places:
     """Where a mapping's key stands; a list's item where the item begins."""
     contents: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)
     """Where a value begins."""
+    scalars: set[tuple[Any, ...]] = field(default_factory=set)
+    """The paths that hold a single value."""
 
     def at(self, mark: Any) -> str:
         """A parser's mark as `file:line` or `file:line:column`."""
@@ -412,7 +414,8 @@ class Places:
         """`file:line:column` of a value (or of its key), or of the nearest that holds it."""
         marks = self.keys if key else self.contents
         while path and path not in marks:
-            path, marks = path[:-1], self.keys
+            path = path[:-1]
+            marks = self.contents if path in self.scalars else self.keys
         line, column = marks.get(path) or self.contents.get(path) or (1, 1)
         return f"{self.name}:{line}:{column}"
 
@@ -482,6 +485,7 @@ def _construct(loader: Any, node: Any, path: tuple[Any, ...], places: Places, op
     if node.id == "scalar":
         if not node.tag.startswith("tag:yaml.org,2002:") or node.tag.endswith((":binary", ":timestamp")):
             raise RecordError(places.at(mark), f"the tag {node.tag} is not taken")
+        places.scalars.add(path)
         return loader.construct_object(node)
     open_ = open_ | {id(node)}
     if node.id == "sequence":

@@ -68,13 +68,13 @@ def _yaml(path: Path) -> str:
     from flask_eval import content
     from flask_eval.errors import NotFoundError
     from flask_eval.prompting import open_prompt
-    from flask_eval.records import load_yaml, yaml_record
+    from flask_eval.records import load_placed_yaml, yaml_record
     from flask_eval.schema import JudgeCard, RubricSet, Slice, Taxonomy, describe
 
     if not path.is_file():
         raise NotFoundError(f"{path}: no such file")
     text = content.text_of(path)
-    data, _ = load_yaml(text, str(path))
+    data, _ = load_placed_yaml(text, str(path))
     keys = set(data) if isinstance(data, dict) else set()
     if "instances" in keys and keys & {"judges", "ratings", "models", "responses", "report"}:
         return _study(path)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from flask_eval.analysis.comparing.gates import OVERALL
 from flask_eval.calling.price import price_of
 from flask_eval.content import (
@@ -281,7 +283,12 @@ def _card(todo: _Check, part: Reached) -> JudgeCard:
         base_url, model = changes.pop("base_url", None), changes.pop("model", None)
     settings = {**base.settings, **changes.pop("settings", {})}
     card = load_judge(base, base_url=base_url, model=model)
-    return load_judge(card.model_validate({**card.model_dump(), **changes, "settings": settings}))
+    try:
+        return card.model_validate({**card.model_dump(), **changes, "settings": settings})
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        said = str(fault["msg"]).removeprefix("Value error, ")
+        raise UserError(f"'{'.'.join(map(str, fault['loc']))}': {said}") from None
 
 
 def _spec(todo: _Check, card: str) -> str:
