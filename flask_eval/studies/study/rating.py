@@ -77,7 +77,8 @@ def _inputs(checked: Checked, judge: Asked, asked: dict[str, Path]) -> dict[str,
 def responses_of(checked: Checked, asked: dict[str, Path], instances: list[Instance]) -> list[Response]:
     """All responses to the study's instances: those that were there, and those that the study asked for."""
     known = {one.id for one in instances}
-    answered = read_responses(*(str(file) for file in asked.values())) if asked else []
+    files = [str(file) for file in asked.values() if file.stat().st_size]
+    answered = read_responses(*files) if files else []
     return [one for one in [*checked.responses, *answered] if one.instance in known]
 
 

@@ -13,6 +13,7 @@ from flask_eval.errors import UserError, nearest
 from flask_eval.ledger import RunLock
 from flask_eval.reporting.filenames import slug
 from flask_eval.studies.study.answering import instance_step
+from flask_eval.studies.study.asking import respond_steps
 from flask_eval.studies.study.checking import Asked, Checked, check
 from flask_eval.studies.study.concluding import Concluding
 from flask_eval.studies.study.digests import of_output
@@ -92,23 +93,25 @@ class StudyRun:
 def steps_of(checked: Checked) -> list[Step]:
     """The steps of a study, in order."""
     first = instance_step(checked)
-    asked: dict[str, Path] = {}
-    runs = _folders(checked)
-    scoring = score_steps(checked, (first.name,), asked, runs)
-    needs = (first.name, *(step.name for step in scoring))
-    return [first, *scoring, *Concluding(checked, asked, runs, needs).steps()]
+    asked = _places(checked.out / "responses", checked.models, ".jsonl")
+    runs = _places(checked.out / "runs", checked.judges)
+    responding = respond_steps(checked, (first.name,), asked)
+    before = (first.name, *(step.name for step in responding))
+    scoring = score_steps(checked, before, asked, runs)
+    needs = (*before, *(step.name for step in scoring))
+    return [first, *responding, *scoring, *Concluding(checked, asked, runs, needs).steps()]
 
 
-def _folders(checked: Checked) -> dict[str, Path]:
-    """The run folder of each judge; two names that a file system would hold for one get a number."""
+def _places(folder: Path, called: Iterable[Asked], suffix: str = "") -> dict[str, Path]:
+    """The place of each model or judge; two names that a file system would hold for one get a number."""
     found: dict[str, Path] = {}
-    for judge in checked.judges:
-        stem = slug(judge.card.name)
+    for one in called:
+        stem = slug(one.card.name)
         name, count = stem, 1
-        while checked.out / "runs" / name in found.values():
+        while folder / f"{name}{suffix}" in found.values():
             count += 1
             name = f"{stem}-{count}"
-        found[judge.card.name] = checked.out / "runs" / name
+        found[one.card.name] = folder / f"{name}{suffix}"
     return found
 
 

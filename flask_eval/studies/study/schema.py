@@ -108,7 +108,6 @@ class ModelPart(Reached):
 
     system: str | None = Field(None, description="A system prompt; @FILE reads it from a file.")
     shots: Annotated[Shots | None, _as("file", Shots)] = Field(None, description="Worked examples shown before.")
-    completion: bool = Field(default=False, description="Ask for plain completions in place of chat.")
     retry: tuple[Literal["empty", "truncated", "refused", "failed"], ...] = Field(
         (), description="Outcomes that are asked again."
     )
