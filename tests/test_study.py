@@ -430,6 +430,138 @@ def test_two_commands_do_not_work_on_one_study_at_once(tmp_path, run):
     assert "another flask-eval works on" in err
 
 
+# ---- models that the study asks -------------------------------------------------------------------------------------
+
+
+def with_models(folder, first, second, judge, *, instances=6, **more):
+    """A study that asks two models on servers, and a judge on a third."""
+    write_study(folder, instances=instances)
+    study = {
+        "name": "Two of ours",
+        "instances": "instances.jsonl",
+        "models": [
+            {"name": "old", "model": "ours-7b", "base_url": first.url, "settings": {"temperature": 0.5}},
+            {"name": "new", "model": "ours-13b", "base_url": second.url, "system": "Be brief."},
+        ],
+        "judges": [{"name": "judge", "model": "judge-7b", "base_url": judge.url}],
+        "resamples": 20,
+        **more,
+    }
+    file = folder / "study.yaml"
+    file.write_text(yaml.safe_dump(study, sort_keys=False))
+    return file
+
+
+def responses_by(folder, model):
+    """A model's responses as the study wrote them."""
+    text = (folder / "results" / "responses" / f"{model}.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_thirty_instances_two_models_and_a_judge_on_servers_end_with_the_page(tmp_path, run):
+    """Without a line of Python."""
+    servers = [openai_server(models=(name,)) for name in ("ours-7b", "ours-13b", "judge-7b")]
+    with servers[0] as first, servers[1] as second, servers[2] as judge:
+        file = with_models(tmp_path, first, second, judge, instances=30)
+        code, _, err = run("run", file, "--dry-run")
+        assert code == 0
+        assert "respond:old: to do (after instances): 30 calls" in err
+        assert "score:judge: to do (after instances): at most 60 calls" in err
+        assert first.seen == judge.seen == []
+        code, _, err = run("run", file, "--json", tmp_path / "run.json")
+        assert code == 0, err
+        assert [len(s.seen) for s in (first, second, judge)] == [30, 30, 60]
+        steps = {s["step"]: s["result"] for s in json.loads((tmp_path / "run.json").read_text())["steps"]}
+        assert steps["respond:old"]["models"] == {"old": {"responses": 30, "outcomes": {"answered": 30}}}
+        assert steps["score:judge"]["cells"] == {"planned": 60, "judged": 60, "left": 0}
+        assert "new" in (tmp_path / "results" / "report.html").read_text()
+        assert second.seen[0].body["messages"][0] == {"role": "system", "content": "Be brief."}
+        assert responses_by(tmp_path, "old")[0]["settings"] == {
+            "adapter": "openai",
+            "model": "ours-7b",
+            "temperature": 0.5,
+        }
+        code, _, err = run("run", file)
+        assert err.count("skipped") == 6
+        assert [len(s.seen) for s in (first, second, judge)] == [30, 30, 60]
+    assert run("run", file)[0] == 0  # with nothing to ask, no server is needed
+
+
+def test_another_model_is_asked_and_judged_and_nobody_else(tmp_path):
+    """What is there stays."""
+    with openai_server() as server, openai_server() as judge:
+        file = with_models(tmp_path, server, server, judge)
+        run_study(file)
+        models = yaml.safe_load(file.read_text())["models"]
+        change(file, models=[*models, {"name": "third", "model": "m", "base_url": server.url, "system": "Sing."}])
+        assert done(run_study(file)) == ["respond:third", "score:judge", "compare", "report"]
+        assert (len(server.seen), len(judge.seen)) == (18, 18)
+        change(file, models=models)
+        found = run_study(file)
+        assert found.steps[3].result["cells"]["planned"] == 12
+        assert (len(server.seen), len(judge.seen)) == (18, 18)
+
+
+def test_refused_empty_and_cut_off_responses_are_kept_as_such(tmp_path):
+    """And told; the failed ones are asked again."""
+    order = iter(["refusal", "empty", "cut"])
+    named = {}
+
+    def faults(digest, attempt):
+        return named.setdefault(digest, next(order, None)) if attempt == 0 else None
+
+    with openai_server(faults=faults) as server, openai_server() as judge:
+        file = with_models(tmp_path, server, server, judge, concurrency=1)
+        found = run_study(file, only=["instances", "respond:old"])
+        assert found.steps[1].result["models"]["old"] == {
+            "responses": 6,
+            "outcomes": {"answered": 3, "empty": 1, "truncated": 1, "refused": 1},
+        }
+        finishes = sorted(r["finish"] for r in responses_by(tmp_path, "old"))
+        assert finishes == ["length", "refusal", "stop", "stop", "stop", "stop"]
+        models = yaml.safe_load(file.read_text())["models"]
+        change(file, models=[{**models[0], "retry": ["empty", "refused"]}, models[1]])
+        found = run_study(file, only=["instances", "respond:old"])
+        assert found.steps[1].result["calls"]["sent"] == 2
+        assert found.steps[1].result["models"]["old"]["outcomes"] == {"answered": 5, "truncated": 1}
+
+
+def test_worked_examples_come_before_the_instruction_and_never_give_it_away(tmp_path):
+    """Drawn by the seed: the same for all, or anew for each."""
+    with openai_server() as server, openai_server() as judge:
+        file = with_models(tmp_path, server, server, judge)
+        models = yaml.safe_load(file.read_text())["models"]
+        shots = {"file": "instances.jsonl", "count": 2}
+        change(file, models=[{**models[0], "shots": shots}])
+        run_study(file, only=["instances", "respond"])
+        asked = [[m["content"] for m in seen.body["messages"]] for seen in server.seen]
+        assert {len(messages) for messages in asked} == {5}
+        assert all(messages[-1] not in messages[:-1] for messages in asked)
+        assert len({tuple(messages[:-1]) for messages in asked}) <= 3
+        change(file, models=[{**models[0], "shots": {**shots, "per": "instance"}}])
+        run_study(file, only=["instances", "respond"])
+        assert len({tuple(m["content"] for m in s.body["messages"][:-1]) for s in server.seen[6:]}) > 3
+
+
+def test_a_study_killed_while_models_answer_goes_on(tmp_path):
+    """What was recorded is not asked again."""
+    with openai_server(latency=0.15) as server, openai_server() as judge:
+        file = with_models(tmp_path, server, server, judge, instances=8, concurrency=2)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flask_eval", "run", str(file)], cwd=ROOT, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 60
+        while server.counts()["served"] < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert 4 <= server.counts()["served"] < 16
+        found = run_study(file)
+        assert found.steps[3].result["cells"] == {"planned": 16, "judged": 16, "left": 0}
+        assert server.counts()["repeated"] <= 4
+        assert server.counts()["distinct"] == 16
+
+
 # ---- what ships ----------------------------------------------------------------------------------------------------
 
 

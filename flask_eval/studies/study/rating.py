@@ -144,7 +144,7 @@ def _estimate(checked: Checked, judge: Asked, asked: dict[str, Path], run: Path,
     known = {one.id for one in instances}
     there = [one for one in checked.responses if one.instance in known]
     coming = [
-        Response(instance=one.id, model=model.card.name, text="...", sample=sample)
+        Response(instance=one.id, model=model.card.name, text=f"[{model.card.name}, {sample}]", sample=sample)
         for model in checked.models
         for one in instances
         for sample in range(model.part.samples)
