@@ -93,9 +93,13 @@ def load_rubrics(name: str | RubricSet) -> RubricSet:
 
 
 def load_taxonomy(name: str | Taxonomy = "taxonomy") -> Taxonomy:
-    """The taxonomy of that shipped name or path."""
+    """The taxonomy of that shipped name (its file's, or its own: `flask`) or path."""
     if isinstance(name, Taxonomy):
         return name
+    if not is_path(name) and name not in shipped("annotations"):
+        ships = (yaml_record(text_of(file), str(file), Taxonomy) for file in shipped("annotations").values())
+        if own := next((taxonomy for taxonomy in ships if taxonomy.name == name), None):
+            return own
     file = find("annotations", name)
     return yaml_record(text_of(file), str(file), Taxonomy)
 

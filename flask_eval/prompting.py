@@ -170,7 +170,7 @@ def open_prompt(card: JudgeCard, rubrics: RubricSet) -> Prompt:
     source = load_prompt(card.prompt)
     asks = _what_it_asks(source, card.prompt)
     parts = load_prompt("_parts")
-    template = _compile(card.prompt, source, parts)
+    template = compile_template(card.prompt, source, parts)
     by = {"skills": rubrics, "overall": _overall(rubrics), "checklist": None}[asks] or load_rubrics("generic_checklist")
     prompt = Prompt(card.prompt, asks, digest(source, parts), by, card, template)
     _try(prompt)
@@ -191,7 +191,8 @@ def _what_it_asks(source: str, name: str) -> str:
     return asks
 
 
-def _compile(name: str, source: str, parts: str) -> Any:
+def compile_template(name: str, source: str, parts: str) -> Any:
+    """A template with its blocks, in a sandbox, undefined names refused; `name` is told with a fault."""
     from jinja2 import DictLoader, StrictUndefined, TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 

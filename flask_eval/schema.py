@@ -464,6 +464,8 @@ class Request:
     """Which of several answers to the same request."""
     cell: Cell | None = None
     """The cell behind the request; only a replayed request is told apart by it."""
+    schema: str = ""
+    """The JSON schema of the answer (canonical JSON), where it is not one of asked properties."""
 
 
 @dataclass(frozen=True, slots=True)

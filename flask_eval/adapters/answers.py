@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from flask_eval.schema import Asked, Scale, describe
+from flask_eval.schema import Asked, Request, Scale, describe
 
 NOT_APPLICABLE = "N/A"
 """The score of a skill that does not apply to the instance."""
 
 MOST_VALUES = 1000
 """The enum values that OpenAI's strict mode takes in one schema."""
+
+
+def schema_of(request: Request, *, typed: bool = True) -> dict[str, Any] | None:
+    """The JSON schema that a request's answer must obey: its own, or that of what it asks; none for free text."""
+    if request.schema:
+        own: dict[str, Any] = json.loads(request.schema)
+        return own
+    return answer_schema(request.answer, typed=typed) if request.answer else None
 
 
 def answer_schema(answer: Sequence[Asked], *, typed: bool = True) -> dict[str, Any]:

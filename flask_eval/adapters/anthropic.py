@@ -9,7 +9,7 @@ from typing import Any
 import anthropic
 
 from flask_eval.adapters import identity_of
-from flask_eval.adapters.answers import answer_schema
+from flask_eval.adapters.answers import schema_of
 from flask_eval.adapters.faults import Faults, count, json_object, strings
 from flask_eval.adapters.keys import NO_KEY, api_key, endpoint, secrets_of
 from flask_eval.errors import UserError
@@ -126,8 +126,8 @@ def _parts(request: Request) -> tuple[dict[str, Any], dict[str, str]]:
     output = dict(settings.pop("output_config", {}))
     if effort := settings.pop("effort", None):
         output["effort"] = effort
-    if structured and request.answer:
-        output["format"] = {"type": "json_schema", "schema": answer_schema(request.answer, typed=False)}
+    if structured and (wanted := schema_of(request, typed=False)):
+        output["format"] = {"type": "json_schema", "schema": wanted}
     body: dict[str, Any] = {"max_tokens": MAX_TOKENS, **settings}
     if output:
         body["output_config"] = output

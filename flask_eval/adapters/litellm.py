@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_eval.adapters import identity_of
-from flask_eval.adapters.answers import answer_schema
+from flask_eval.adapters.answers import schema_of
 from flask_eval.adapters.faults import Faults, count
 from flask_eval.adapters.keys import NO_KEY, api_key, endpoint, secrets_of
 from flask_eval.errors import CallError, UserError
@@ -148,8 +148,8 @@ class LiteLLMAdapter:
         chosen = settings.get("response_format")
         if isinstance(chosen, str):
             settings["response_format"] = {"type": chosen}
-        elif chosen is None and structured and request.answer:
-            schema = {"name": "verdict", "strict": True, "schema": answer_schema(request.answer)}
+        elif chosen is None and structured and (wanted := schema_of(request)):
+            schema = {"name": "verdict", "strict": True, "schema": wanted}
             settings["response_format"] = {"type": "json_schema", "json_schema": schema}
         return {
             **settings,

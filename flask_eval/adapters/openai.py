@@ -9,7 +9,7 @@ from typing import Any
 import openai
 
 from flask_eval.adapters import identity_of
-from flask_eval.adapters.answers import answer_schema
+from flask_eval.adapters.answers import schema_of
 from flask_eval.adapters.faults import Faults, count, json_object, strings
 from flask_eval.adapters.keys import NO_KEY, api_key, endpoint, is_home, secrets_of
 from flask_eval.errors import CallError, UserError
@@ -92,8 +92,8 @@ class OpenAIAdapter:
         chosen = settings.pop("response_format", None)
         if chosen is not None:
             settings["response_format"] = {"type": chosen} if isinstance(chosen, str) else chosen
-        elif structured and request.answer:
-            schema = {"name": "verdict", "strict": True, "schema": answer_schema(request.answer)}
+        elif structured and (wanted := schema_of(request)):
+            schema = {"name": "verdict", "strict": True, "schema": wanted}
             settings["response_format"] = {"type": "json_schema", "json_schema": schema}
         messages = [{"role": role, "content": content} for role, content in request.messages]
         return {"messages": messages, **settings}

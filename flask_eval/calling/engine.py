@@ -16,7 +16,7 @@ from typing import Any
 from aiolimiter import AsyncLimiter
 
 from flask_eval.adapters import Adapter
-from flask_eval.calling.keys import schema_text
+from flask_eval.calling.keys import request_schema
 from flask_eval.calling.policy import persistently
 from flask_eval.calling.price import cost, cost_of
 from flask_eval.errors import CallError
@@ -161,7 +161,7 @@ class Engine:
             call = await self._ask(job)
             if call is None:
                 return
-            schema = schema_text(job.request.answer)
+            schema = request_schema(job.request)
             await asyncio.wrap_future(self.writer.submit(lambda: self.ledger.add_call(call, job.request, schema)))
             if call.error_kind not in self._stopping:
                 for one in (job, *self._waiting[job.key]):

@@ -20,6 +20,11 @@ def schema_text(answer: tuple[Asked, ...]) -> str:
     return _cache[shape]
 
 
+def request_schema(request: Request) -> str:
+    """The schema of a request's answer as canonical JSON: its own, or that of what it asks."""
+    return request.schema or schema_text(request.answer)
+
+
 def call_key(identity: str, request: Request) -> str:
     """The key of a request: no price, limit, card name or version of ours shapes it.
 
@@ -29,4 +34,4 @@ def call_key(identity: str, request: Request) -> str:
     """
     messages = [part for role, content in request.messages for part in (role, content)]
     settings = canonical(dict(request.settings))
-    return digest(identity, schema_text(request.answer), settings, str(request.sample), *messages)
+    return digest(identity, request_schema(request), settings, str(request.sample), *messages)

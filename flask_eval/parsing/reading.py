@@ -68,7 +68,7 @@ def read(answer: Sequence[Asked], completion: Completion) -> Reading:
     if completion.finish != "stop":
         outcome = "refused" if completion.finish in {"content_filter", "refusal"} else "truncated"
     elif all(verdict.outcome == "unparsed" for verdict in reading.verdicts) and is_refusal(
-        _without_thoughts(completion.text, {})
+        without_thoughts(completion.text, {})
     ):
         outcome = "refused"
     else:
@@ -84,7 +84,7 @@ def _nothing(answer: Sequence[Asked], *notes: str) -> Reading:
 def _answered(answer: Sequence[Asked], text: str) -> Reading:
     """Read objects that name an asked property, else the prose around all objects."""
     known = keys(answer)
-    text = plain_lines(_without_thoughts(_unwrapped(text), known), answer)
+    text = plain_lines(without_thoughts(_unwrapped(text), known), answer)
     found = scan(text)
     if found.overrun or not answer:
         return _nothing(answer, "text")
@@ -121,7 +121,7 @@ def _unwrapped(text: str) -> str:
     return text.replace('\\"', '"') if bare.startswith('{\\"') else text
 
 
-def _without_thoughts(text: str, known: dict[str, int]) -> str:
+def without_thoughts(text: str, known: dict[str, int]) -> str:
     """The text after a reasoning model's thoughts, and before its end-of-text tokens.
 
     A lone end tag discards no object that names an asked property: the tag may be the response's.
