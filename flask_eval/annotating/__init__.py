@@ -1,0 +1,1 @@
+"""Annotations by a model: domains, skills, difficulty, checklists, references."""
