@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flask_eval.errors import UserError
@@ -28,6 +28,8 @@ class Part:
     label: str = ""
     """A domain's name, a skill's slug, a level's number; empty where there is none."""
     rationale: str = ""
+    repeated: bool = False
+    """Whether it named what an earlier property of the answer had named; the repeat is `out_of_range`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +96,21 @@ def ask_difficulty(taxonomy: Taxonomy, *, rationale: bool = True) -> tuple[Asked
     return (Asked("difficulty", "difficulty", levels, (), rationale=rationale),)
 
 
-def check_askable(fields: Sequence[str], taxonomy: Taxonomy, rubrics: RubricSet) -> None:
-    """Raise UserError where a field leaves no choice, or where labels cannot be told apart."""
+def check_askable(fields: Sequence[str], taxonomy: Taxonomy) -> None:
+    """Raise UserError where a field leaves no choice, or where its labels cannot be told apart."""
     domains = [domain.name.strip().casefold() for domain in taxonomy.domains]
     levels = [level.level for level in taxonomy.difficulties]
-    known: Mapping[str, tuple[Sequence[object], str]] = {
-        "domains": (domains, f"taxonomy '{taxonomy.name}': domain"),
-        "difficulty": (levels, f"taxonomy '{taxonomy.name}': level"),
-        "skills": ([skill.name for skill in rubrics.skills], f"rubric set '{rubrics.name}': skill"),
-    }
-    for field in fields:
+    known: dict[str, tuple[Sequence[object], str]] = {"domains": (domains, "domain"), "difficulty": (levels, "level")}
+    for field in known.keys() & set(fields):
         labels, what = known[field]
-        if twice := next((label for label in labels if labels.count(label) > 1), None):
-            raise UserError(f"{what} '{twice}' stands twice; keep one")
+        place = f"taxonomy '{taxonomy.name}': {what}"
+        if (twice := next((label for label in labels if labels.count(label) > 1), None)) is not None:
+            raise UserError(f"{place} '{twice}' stands twice; keep one")
         if len(labels) < 2:
             others = ",".join(f for f in FIELDS if f != field)
-            raise UserError(f"{what} '{labels[0]}' is the only one, so there is nothing to choose; --only {others}")
+            raise UserError(f"{place} '{labels[0]}' is the only one, so there is nothing to choose; --only {others}")
         if field == "domains" and (odd := next((d for d in domains if d in (NO_SECOND, "n/a")), None)):
-            raise UserError(f"{what} '{odd}' would be read as no domain; give it another name")
+            raise UserError(f"{place} '{odd}' would be read as no domain; give it another name")
 
 
 def answer_of(
@@ -138,8 +137,7 @@ def answer_of(
         if name == "second_domain" and label == NO_SECOND:
             outcome, label = "not_applicable", ""
         if label in taken:
-            outcome, label = "out_of_range", ""
-            parts.append(Part(name, outcome, rationale=f"chosen twice; {verdict.rationale}".rstrip("; ")))
+            parts.append(Part(name, "out_of_range", "", verdict.rationale, repeated=True))
             continue
         if label:
             taken.append(label)
@@ -155,10 +153,7 @@ def _outcome(labels: Sequence[str], parts: Sequence[Part]) -> str:
     return min(first, key=WORST_FIRST.index)
 
 
-def with_labels(annotation: Annotation, field: str, labels: Sequence[str], annotator: str) -> Annotation:
-    """The annotation with other labels for one field, and with who gave them."""
+def with_labels(annotation: Annotation, field: str, labels: Sequence[str]) -> Annotation:
+    """The annotation with these labels for one field."""
     value = (int(labels[0]) if labels else None) if field == "difficulty" else tuple(labels)
-    names = [name for name in annotation.annotator.split(" + ") if name]
-    if labels and annotator not in names:
-        names.append(annotator)
-    return annotation.model_copy(update={field: value, "annotator": " + ".join(names)})
+    return annotation.model_copy(update={field: value})

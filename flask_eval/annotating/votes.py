@@ -32,10 +32,10 @@ class Vote:
     answers: tuple[Answer, ...]
 
     @property
-    def unsettled(self) -> bool:
-        """Whether there is no label, or two labels had as many answers behind them and only one was taken."""
-        lowest = min((self.shares[label] for label in self.labels), default=0.0)
-        return not self.labels or any(s == lowest for label, s in self.shares.items() if label not in self.labels)
+    def tied(self) -> bool:
+        """Whether a label that was left out had as many answers behind it as one that was chosen."""
+        lowest = min((self.shares[label] for label in self.labels), default=2.0)
+        return any(share >= lowest for label, share in self.shares.items() if label not in self.labels)
 
 
 def vote(answers: Sequence[Answer]) -> Vote:
