@@ -487,6 +487,53 @@ def test_thirty_instances_two_models_and_a_judge_on_servers_end_with_the_page(tm
     assert run("run", file)[0] == 0  # with nothing to ask, no server is needed
 
 
+def test_bare_instructions_are_annotated_answered_judged_and_shown(tmp_path, run):
+    """From a list of instructions and three servers to the page."""
+    with openai_server() as old, openai_server() as new, openai_server() as judge:
+        file = with_models(tmp_path, old, new, judge, instances=30)
+        write_jsonl(tmp_path / "instances.jsonl", [{"id": str(n), "instruction": f"Say {n}."} for n in range(30)])
+        annotator = {"name": "annotator", "model": "judge-7b", "base_url": judge.url}
+        code, _, err = run("check", file)
+        assert code == 2
+        assert re.search(r"study.yaml:\d+:3: instance '0' \(and 29 more\) has no annotated skills: annotate it", err)
+        change(file, annotate={"judge": annotator}, slices=["difficulty=1|2|3"])
+        code, _, err = run("run", file, "--dry-run")
+        assert code == 0, err
+        assert "annotate: to do (new): 90 calls" in err
+        assert old.seen == judge.seen == []
+        code, _, err = run("run", file)
+        assert code == 0, err
+        assert "annotate: done (new)" in err
+        lines = (tmp_path / "results" / "instances.jsonl").read_text().splitlines()
+        annotations = [json.loads(line)["annotation"] for line in lines]
+        assert {a["annotator"] for a in annotations} == {"annotator"}
+        assert all(a["domains"] and a["difficulty"] for a in annotations)
+        assert len(old.seen) == len(new.seen) == 30
+        asked = len(judge.seen)
+        code, _, err = run("run", file)
+        assert err.count("skipped") == 6, err
+        assert len(judge.seen) == asked
+        change(file, annotate={"judge": annotator, "only": ["domains", "skills"]})
+        run_study(file, only=["annotate"])
+        assert len(judge.seen) == asked
+
+
+def test_instances_that_get_no_skill_are_left_out_of_scoring_and_told(tmp_path):
+    """A refusal is no label."""
+
+    def reply(body):
+        return "{}" if "Say 1." in json.dumps(body) else None
+
+    with openai_server() as model, openai_server(reply=reply) as judge:
+        file = with_models(tmp_path, model, model, judge)
+        change(file, annotate={"judge": {"model": "a", "base_url": judge.url}})
+        write_jsonl(tmp_path / "instances.jsonl", [{"id": str(n), "instruction": f"Say {n}."} for n in range(4)])
+        found = run_study(file)
+        score = next(step for step in found.steps if step.step == "score:judge")
+        assert score.notes[0] == "1 instances got no skill from the annotators, and are left out"
+        assert score.result["cells"]["planned"] == 6
+
+
 def test_another_model_is_asked_and_judged_and_nobody_else(tmp_path):
     """What is there stays."""
     with openai_server() as server, openai_server() as judge:

@@ -99,9 +99,9 @@ def _yaml(path: Path) -> str:
 
 def _study(path: Path) -> str:
     """A study with all that it names; servers and keys are looked at when it runs."""
-    from flask_eval.studies.study import check, read_study, steps_of
+    from flask_eval.studies.study import prepare, steps_of
 
-    found = check(read_study(path))
+    found = prepare(path)
     for note in found.notes:
         say(f"note: {note}")
     steps = [step.name for step in steps_of(found)]

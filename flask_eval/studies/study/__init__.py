@@ -7,5 +7,6 @@ from flask_eval.studies.study.reading import StudyFile as StudyFile
 from flask_eval.studies.study.reading import read_study as read_study
 from flask_eval.studies.study.running import StepReport as StepReport
 from flask_eval.studies.study.running import StudyRun as StudyRun
+from flask_eval.studies.study.running import prepare as prepare
 from flask_eval.studies.study.running import run_study as run_study
 from flask_eval.studies.study.running import steps_of as steps_of

@@ -19,7 +19,7 @@ from flask_eval.ledger import Ledger
 from flask_eval.records import write_jsonl
 from flask_eval.schema import Call, Completion, Instance, Request, Response, is_empty
 from flask_eval.studies.study.checking import Asked, Checked
-from flask_eval.studies.study.digests import of_file, of_source, of_value
+from flask_eval.studies.study.digests import of_source, of_value
 from flask_eval.studies.study.schema import ModelPart
 from flask_eval.studies.study.steps import Ended, Session, Step
 
@@ -72,8 +72,11 @@ def _options(model: Asked) -> ModelPart:
 def _inputs(checked: Checked, model: Asked) -> dict[str, str]:
     part = _options(model)
     card = model.card.model_dump(mode="json", include={"name", "adapter", "model", "base_url", "settings"})
+    instances = read_instances(str(checked.out / "instances.jsonl"))
     found = {
-        "instances": of_file(checked.out / "instances.jsonl"),
+        "instances": of_value(
+            [one.model_dump(mode="json", include={"id", "messages", "instruction"}) for one in instances]
+        ),
         "model": of_value(card),
         "options": of_value(part.model_dump(mode="json", include={"samples", "shots", "retry"})),
         "system": of_value(_system(checked, part)),

@@ -29,7 +29,7 @@ from flask_eval.prompting import open_prompt
 from flask_eval.ratings import DIMENSIONS, read_ratings
 from flask_eval.records import files_of
 from flask_eval.reporting.images import check_images
-from flask_eval.schema import Instance, JudgeCard, Response, RubricSet, Slice
+from flask_eval.schema import Instance, JudgeCard, Response, RubricSet, Slice, Taxonomy
 from flask_eval.studies.study.reading import StudyError, StudyFile
 from flask_eval.studies.study.schema import JudgePart, ModelPart, Reached, SlicePart, Study, beside, changes_of
 
@@ -62,7 +62,8 @@ class Checked:
         responses: those that are there already.
         ratings: files of people's ratings.
         rubrics: the rubric set.
-        annotator: who annotates, if anybody.
+        annotators: who annotates, if anybody.
+        taxonomy: what annotators choose domains and levels from.
         models: whom the study asks for responses.
         judges: who rates.
         slices: parts that tables show.
@@ -75,7 +76,8 @@ class Checked:
     responses: tuple[Response, ...] = ()
     ratings: tuple[str, ...] = ()
     rubrics: RubricSet = field(default_factory=lambda: load_rubrics("flask"))
-    annotator: Asked | None = None
+    annotators: tuple[Asked, ...] = ()
+    taxonomy: Taxonomy | None = None
     models: tuple[Asked, ...] = ()
     judges: tuple[Asked, ...] = ()
     slices: tuple[Slice, ...] = ()
@@ -241,17 +243,18 @@ def _slice(todo: _Check, part: SlicePart) -> Slice:
 
 
 def _raters(todo: _Check, found: Checked) -> dict[str, Any]:
-    """The annotator, the models and the judges, with their cards."""
+    """The annotators, the models and the judges, with their cards."""
     study = todo.study
-    annotator = None
+    annotators: list[Asked] = []
+    taxonomy = None
     if study.annotate is not None:
-        where: Path_ = ("annotate", "judge") if ("annotate", "judge") in todo.file.places.contents else ("annotate",)
-        with todo.at(*where):
-            annotator = _asked(todo, study.annotate.judge, where)
-            _calls_a_model(annotator, "annotate")
-        if study.annotate.taxonomy is not None:
-            with todo.at("annotate", "taxonomy"):
-                load_taxonomy(todo.own(study.annotate.taxonomy))
+        for number, one in enumerate(study.annotate.judge):
+            where: Path_ = ("annotate", "judge", number)
+            with todo.at(*where):
+                annotators.append(_asked(todo, one, where))
+                _calls_a_model(annotators[-1], "annotate")
+        with todo.at("annotate", "taxonomy"):
+            taxonomy = load_taxonomy(todo.own(study.annotate.taxonomy or "taxonomy"))
     models = []
     for number, part in enumerate(study.models):
         with todo.at("models", number):
@@ -263,7 +266,7 @@ def _raters(todo: _Check, found: Checked) -> dict[str, Any]:
         with todo.at("judges", number):
             judges.append(_asked(todo, rater, ("judges", number)))
             _check_rater(judges[-1].card, rater, found)
-    return {"annotator": annotator, "models": tuple(models), "judges": tuple(judges)}
+    return {"annotators": tuple(annotators), "taxonomy": taxonomy, "models": tuple(models), "judges": tuple(judges)}
 
 
 def _asked(todo: _Check, part: Reached, path: Path_) -> Asked:
@@ -393,8 +396,7 @@ def _budget(todo: _Check, found: Checked) -> None:
     """A budget needs prices."""
     if todo.study.budget is None:
         return
-    called = [one for one in (found.annotator, *found.models, *found.judges) if one is not None]
-    for one in called:
+    for one in (*found.annotators, *found.models, *found.judges):
         if price_of(one.card) is None:
             todo.fault(
                 f"budget {todo.study.budget:g}: no price is known for '{one.card.model}'; add `price` to '{one.card.name}'",
@@ -405,7 +407,7 @@ def _budget(todo: _Check, found: Checked) -> None:
 def _empty_slices(todo: _Check, found: Checked) -> None:
     """Slices that hold no instance; what is still to be annotated cannot be told."""
     for number, made in todo.slices.items():
-        if not found.instances or (found.annotator is not None and made.ids is None):
+        if not found.instances or (found.annotators and made.ids is None):
             continue
         if not any(in_slice(made, one) for one in found.instances):
             todo.fault(f"slice '{made.name}' holds none of the {len(found.instances)} instances", "slices", number)

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_eval.analysis.text import percent
 from flask_eval.content import check_skills
+from flask_eval.errors import UserError
 from flask_eval.judging import Plan, plan, read_instances, read_responses, score
 from flask_eval.judging.estimate import estimate
 from flask_eval.judging.run import renew_run
@@ -15,7 +16,7 @@ from flask_eval.prompting import open_prompt
 from flask_eval.schema import Instance, Response
 from flask_eval.studies.study.checking import Asked, Checked
 from flask_eval.studies.study.digests import of_file, of_records, of_source, of_value
-from flask_eval.studies.study.schema import JudgePart
+from flask_eval.studies.study.schema import JudgePart, ModelPart
 from flask_eval.studies.study.steps import Ended, Session, Step
 
 ASSUMED_RESPONSE_TOKENS = 300
@@ -99,7 +100,7 @@ def _plan(checked: Checked, judge: Asked, instances: list[Instance], responses: 
 
 def _score(checked: Checked, judge: Asked, asked: dict[str, Path], run: Path, session: Session) -> Ended:
     part = _options(judge)
-    instances = read_instances(str(checked.out / "instances.jsonl"))
+    instances, notes = _rateable(checked, part)
     made = _plan(checked, judge, instances, responses_of(checked, asked, instances))
     with session.progress(f"judging by {judge.card.name}", len(made.cells)) as show:
         done = score(
@@ -122,7 +123,35 @@ def _score(checked: Checked, judge: Asked, asked: dict[str, Path], run: Path, se
     missed: tuple[str, ...] = ()
     if part.min_coverage is not None and not done.stopped_by and (coverage or 0.0) < part.min_coverage:
         missed = (f"'{judge.card.name}': coverage {percent(coverage)} is below min_coverage {part.min_coverage:g}",)
-    return Ended(words, result, done.stopped_by, not failed, missed, tuple(result["notes"]))
+    return Ended(words, result, done.stopped_by, not failed, missed, (*notes, *result["notes"]))
+
+
+def _rateable(checked: Checked, part: JudgePart) -> tuple[list[Instance], list[str]]:
+    """The study's instances, less those to which no annotator gave a skill; and what is to be told of these."""
+    instances = read_instances(str(checked.out / "instances.jsonl"))
+    if not checked.annotators or part.skills:
+        return instances, []
+    kept = [one for one in instances if one.annotation.skills or one.rubrics]
+    left = len(instances) - len(kept)
+    return kept, [f"{left:,} instances got no skill from the annotators, and are left out"] if left else []
+
+
+def plan_faults(checked: Checked) -> list[str]:
+    """What keeps instances and judges apart: skills without a rubric, instances without skills; with the judge's place."""
+    found = []
+    instances = [_as_annotated(checked, one) if checked.annotators else one for one in checked.instances]
+    one = Response(instance=instances[0].id, model="check", text="...")
+    for judge in checked.judges:
+        try:
+            _plan(checked, judge, instances, [one])
+        except UserError as error:
+            found.append(f"{judge.place}: {str(error).replace('name skills by --skills', 'name `skills` here')}")
+    return found
+
+
+def samples_of(model: Asked) -> int:
+    """How many responses the study asks of a model."""
+    return model.part.samples if isinstance(model.part, ModelPart) else 1
 
 
 def _last(result: dict[str, Any]) -> str:
@@ -136,8 +165,8 @@ def _estimate(checked: Checked, judge: Asked, asked: dict[str, Path], run: Path,
     """Calls, tokens and cost; an upper estimate where instances or responses are still to come."""
     concurrency = _options(judge).concurrency or checked.study.concurrency
     if ready:
-        annotated = checked.annotator is not None
-        instances = read_instances(str(checked.out / "instances.jsonl")) if annotated else list(checked.instances)
+        annotated = bool(checked.annotators)
+        instances = _rateable(checked, _options(judge))[0] if annotated else list(checked.instances)
         made = _plan(checked, judge, instances, responses_of(checked, asked, instances))
         return {**estimate(made, run, concurrency=concurrency), "upper": False}
     instances = [_as_annotated(checked, one) for one in checked.instances]
@@ -147,7 +176,7 @@ def _estimate(checked: Checked, judge: Asked, asked: dict[str, Path], run: Path,
         Response(instance=one.id, model=model.card.name, text=f"[{model.card.name}, {sample}]", sample=sample)
         for model in checked.models
         for one in instances
-        for sample in range(model.part.samples)
+        for sample in range(samples_of(model))
     ]
     found = estimate(_plan(checked, judge, instances, [*there, *coming]), None, concurrency=concurrency)
     if judge.card.adapter in ("replay", "metric"):

@@ -12,12 +12,12 @@ import flask_eval
 from flask_eval.errors import UserError, nearest
 from flask_eval.ledger import RunLock
 from flask_eval.reporting.filenames import slug
-from flask_eval.studies.study.answering import instance_step
+from flask_eval.studies.study.answering import annotation_faults, instance_step
 from flask_eval.studies.study.asking import respond_steps
 from flask_eval.studies.study.checking import Asked, Checked, check
 from flask_eval.studies.study.concluding import Concluding
 from flask_eval.studies.study.digests import of_output
-from flask_eval.studies.study.rating import score_steps
+from flask_eval.studies.study.rating import plan_faults, score_steps
 from flask_eval.studies.study.reading import StudyError, read_study
 from flask_eval.studies.study.servers import faults_of
 from flask_eval.studies.study.state import Done, State
@@ -90,6 +90,19 @@ class StudyRun:
         }
 
 
+def prepare(path: str | Path) -> Checked:
+    """Read a study file and all that it names, and see whether instances, annotators and judges fit together.
+
+    Raises:
+        StudyError: they do not, or the file has faults; nothing was called.
+    """
+    checked = check(read_study(path))
+    faults = [*annotation_faults(checked), *plan_faults(checked)]
+    if faults:
+        raise StudyError(list(dict.fromkeys(faults)))
+    return checked
+
+
 def steps_of(checked: Checked) -> list[Step]:
     """The steps of a study, in order."""
     first = instance_step(checked)
@@ -144,7 +157,7 @@ def run_study(
         StudyError: the file has faults, a server does not have a model, or a key is missing; all are told, nothing was called.
         UserError: a step's own input does not fit.
     """
-    checked = check(read_study(path))
+    checked = prepare(path)
     steps = steps_of(checked)
     asked = _named(steps, only, "--only") or {step.name for step in steps}
     forced = _named(steps, force, "--force")
@@ -189,7 +202,7 @@ def _check_servers(checked: Checked, steps: list[Step]) -> None:
     """Raise StudyError where a model that is about to be called cannot be."""
     names = {step.name for step in steps}
     called: list[Asked] = [
-        *([checked.annotator] if checked.annotator and "annotate" in names else []),
+        *(checked.annotators if "annotate" in names else ()),
         *(one for one in checked.models if f"respond:{one.card.name}" in names),
         *(one for one in checked.judges if f"score:{one.card.name}" in names),
     ]

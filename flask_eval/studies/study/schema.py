@@ -84,7 +84,6 @@ class Reached(Record):
     limits: Limits | None = Field(None, description="What the provider lets through.")
     price: Price | None = Field(None, description="US dollars per million tokens.")
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description="Requests in flight.")
-    samples: Count = Field(1, description="How many answers to each question.")
 
     @model_validator(mode="after")
     def _card_or_model(self) -> Reached:
@@ -106,6 +105,7 @@ class Shots(Record):
 class ModelPart(Reached):
     """A model whose responses are to be judged; the study asks it."""
 
+    samples: Count = Field(1, description="How many responses to each instruction.")
     system: str | None = Field(None, description="A system prompt; @FILE reads it from a file.")
     shots: Annotated[Shots | None, _as("file", Shots)] = Field(None, description="Worked examples shown before.")
     retry: tuple[Literal["empty", "truncated", "refused", "failed"], ...] = Field(
@@ -116,6 +116,7 @@ class ModelPart(Reached):
 class JudgePart(Reached):
     """A rater: a model, recorded completions or a metric."""
 
+    samples: Count = Field(1, description="How many verdicts on each response.")
     prompt: str | None = Field(None, description="A prompt template: a shipped name or a file.")
     without: tuple[Literal["reference", "rationale", "rubric"], ...] | None = Field(
         None, description="What the prompt leaves out."
@@ -132,10 +133,14 @@ class JudgePart(Reached):
 class AnnotatePart(Record):
     """How the instances get skills, domains and difficulty."""
 
-    judge: Annotated[Reached, _as("card", Reached)] = Field(description="Who annotates.")
+    judge: Annotated[
+        tuple[Annotated[Reached, _as("card", Reached)], ...], Field(min_length=1), _listed(str | Reached)
+    ] = Field(description="Who annotates; several vote.")
+    samples: Count = Field(1, description="How many answers of each annotator; they vote.")
     only: tuple[Literal["domains", "skills", "difficulty"], ...] = Field((), description="Only these; else all.")
     taxonomy: str | None = Field(None, description="A taxonomy's file; else the shipped one.")
-    top: Count = Field(3, description="How many skills an instance gets.")
+    top: Count = Field(3, description="How many skills an instance gets at most.")
+    retry: tuple[Again | Literal["empty_response"], ...] = Field((), description="Outcomes that are asked again.")
     overwrite: bool = Field(default=False, description="Replace annotations that are there.")
     checklist: bool = Field(default=False, description="Also write checklist questions.")
     references: bool = Field(default=False, description="Also write missing references, marked with who wrote them.")
