@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("show", "Show one of them."),
     "check": ("check", "Check your own files: rubrics, judge cards, instances, responses ..."),
     "import": ("import_", "Turn other people's formats into ours."),
+    "annotate": ("annotate", "Give instances domains, skills, difficulty, checklists, references."),
     "score": ("score", "Judge responses skill by skill, into a run."),
     "status": ("status", "Tell a run's coverage, outcomes, tokens and cost."),
     "reparse": ("reparse", "Read a run's recorded completions anew, without a call."),

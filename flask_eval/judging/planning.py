@@ -218,7 +218,7 @@ def plan(
         raise UserError("standard input can be the instances or the responses, not both")
     places: dict[str, str] = {}
     checked = read_instances(instances, mapping=mapping, places=places)
-    chosen = _chosen(checked, part)
+    chosen = chosen_instances(checked, part)
     several = isinstance(responses, (list, tuple)) and not _are_records(responses, (Response, dict))
     answers = read_responses(*responses, mapping=mapping) if several else read_responses(responses, mapping=mapping)
     wanted = check_skills(list(skills), rubric_set, "--skills") if skills else None
@@ -258,7 +258,12 @@ def _packing(packing: str | int) -> str:
     )
 
 
-def _chosen(instances: list[Instance], part: str | Slice | None) -> list[Instance]:
+def chosen_instances(instances: list[Instance], part: str | Slice | None) -> list[Instance]:
+    """The instances of a slice, in their order; all where there is none.
+
+    Raises:
+        UserError: the slice names an id that is no instance, or holds no instance.
+    """
     if part is None:
         return instances
     wanted = load_slice(part)
