@@ -518,6 +518,17 @@ def test_bare_instructions_are_annotated_answered_judged_and_shown(tmp_path, run
         assert len(judge.seen) == asked
 
 
+def test_checklists_that_are_still_to_be_written_are_planned(tmp_path):
+    """A judge with the prompt `checklist` waits for them."""
+    server = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
+    judge = {"name": "judge", **server, "prompt": "checklist"}
+    file = offline(tmp_path, judges=[judge], annotate={"judge": server, "checklist": True})
+    plan = {step.step: step.result for step in run_study(file, dry_run=True).steps}
+    assert plan["annotate"]["calls"] == 6
+    assert plan["score:judge"]["calls"] == 12
+    assert plan["score:judge"]["upper"]
+
+
 def test_instances_that_get_no_skill_are_left_out_of_scoring_and_told(tmp_path):
     """A refusal is no label."""
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from flask_eval.analysis.text import percent
-from flask_eval.content import check_skills
 from flask_eval.errors import UserError
 from flask_eval.judging import Plan, plan, read_instances, read_responses, score
 from flask_eval.judging.estimate import estimate
 from flask_eval.judging.run import renew_run
 from flask_eval.prompting import open_prompt
-from flask_eval.schema import Instance, Response
+from flask_eval.schema import ChecklistItem, Instance, Response
 from flask_eval.studies.study.checking import Asked, Checked
 from flask_eval.studies.study.digests import of_file, of_records, of_source, of_value
 from flask_eval.studies.study.schema import JudgePart, ModelPart
@@ -187,12 +186,17 @@ def _estimate(checked: Checked, judge: Asked, asked: dict[str, Path], run: Path,
 
 
 def _as_annotated(checked: Checked, instance: Instance) -> Instance:
-    """An instance that is not annotated yet, with as many skills as it is expected to get."""
-    if instance.annotation.skills or instance.rubrics:
-        return instance
-    count = ASSUMED_SKILLS if checked.study.annotate is None else checked.study.annotate.top
-    skills = check_skills([skill.name for skill in checked.rubrics.skills[:count]], checked.rubrics, instance.id)
-    return instance.model_copy(update={"annotation": instance.annotation.model_copy(update={"skills": tuple(skills)})})
+    """An instance that is not annotated yet, with as much as it is expected to get."""
+    part = checked.study.annotate
+    changes: dict[str, Any] = {}
+    skills = instance.annotation.skills or tuple(skill.name for skill in instance.rubrics)
+    if not skills:
+        count = ASSUMED_SKILLS if part is None else part.top
+        skills = tuple(skill.name for skill in checked.rubrics.skills[:count])
+        changes["annotation"] = instance.annotation.model_copy(update={"skills": skills})
+    if part is not None and part.checklist and not instance.checklist:
+        changes["checklist"] = tuple(ChecklistItem(id=name, skill=name, question="...") for name in skills)
+    return instance.model_copy(update=changes)
 
 
 def _cost(judge: Asked, tokens: dict[str, int]) -> dict[str, float | None]:
