@@ -207,14 +207,7 @@ def _tell(result: dict[str, Any]) -> None:
         say(f"{name}: {outcomes_line(counts)}")
     if result["repeated"]:
         say(f"{result['repeated']:,} choices named a label twice; the repeat counts as out of range")
-    if "checklist" in result:
-        own = result["checklist"]
-        dropped = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in own["dropped"].items() if n)
-        say(f"checklists: {own['questions']:,} questions" + (f"; left out: {dropped}" if dropped else ""))
-        if own["without_skills"]:
-            say(f"{own['without_skills']:,} instances have no skill with a rubric, so no checklist")
-    if "references" in result:
-        say(f"references: {result['references']['written']:,} written, {result['references']['kept']:,} kept")
+    _tell_written(result)
     for row in result.get("agreement", {}).get("fields", []):
         say(_agreement_line(row))
     if result["settle"]["rows"]:
@@ -230,6 +223,18 @@ def _tell(result: dict[str, Any]) -> None:
         say("nothing was asked: every answer is there already")
     if result.get("last_error"):
         say(f"the last error: {result['last_error']}; the same command asks failed calls again")
+
+
+def _tell_written(result: dict[str, Any]) -> None:
+    """Checklists and references."""
+    if "checklist" in result:
+        own = result["checklist"]
+        dropped = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in own["dropped"].items() if n)
+        say(f"checklists: {own['questions']:,} questions" + (f"; left out: {dropped}" if dropped else ""))
+        if own["without_skills"]:
+            say(f"{own['without_skills']:,} instances have no skill with a rubric, so no checklist")
+    if "references" in result:
+        say(f"references: {result['references']['written']:,} written, {result['references']['kept']:,} kept")
 
 
 # ---- by people ------------------------------------------------------------------------------------------------------

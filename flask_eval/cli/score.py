@@ -60,6 +60,7 @@ from flask_eval.cli.common import (
     help="Exit 1 where a smaller share of ratings is scored.",
 )
 @click.option("--certificate", metavar="F", help="Mark each skill by a certificate that `agree --certify` wrote.")
+@click.option("--without-references-by", metavar="WHO,...", help="Leave out the references that these wrote.")
 @click.option(
     "--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Read a field from a column of another name."
 )
@@ -95,6 +96,7 @@ def score_command(**options: Any) -> int:
         empty=options["empty"],
         seed=options["seed"],
         mapping=parse_mapping(options["pairs"]),
+        without_references_by=names_of(options["without_references_by"]),
     )
     for note in plan.notes:
         say(f"note: {note}")

@@ -186,6 +186,7 @@ def plan(
     empty: str = "missing",
     seed: int = 0,
     mapping: dict[str, str] | None = None,
+    without_references_by: Sequence[str] = (),
 ) -> Plan:
     """Plan what is to be judged; nothing is sent.
 
@@ -205,6 +206,7 @@ def plan(
         empty: an empty response counts as `missing`, or gets the `lowest` score.
         seed: kept with the run.
         mapping: field: column, for tables whose columns have other names.
+        without_references_by: references that one of these wrote (`reference_by`) are left out.
 
     Raises:
         UserError: anything does not fit; nothing was called.
@@ -218,6 +220,7 @@ def plan(
         raise UserError("standard input can be the instances or the responses, not both")
     places: dict[str, str] = {}
     checked = read_instances(instances, mapping=mapping, places=places)
+    checked, left_out = _without_references(checked, without_references_by)
     chosen = chosen_instances(checked, part)
     several = isinstance(responses, (list, tuple)) and not _are_records(responses, (Response, dict))
     answers = read_responses(*responses, mapping=mapping) if several else read_responses(responses, mapping=mapping)
@@ -227,7 +230,7 @@ def plan(
         raise UserError("--samples: a metric gives the same score each time; leave it out")
     known = {i.id for i in checked}
     cells, more = _cells(chosen, answers, card, found, wanted, samples)
-    notes = [*_unknown(answers, known), *notes, *more, *_other_scale(found, rubric_set)]
+    notes = [*_unknown(answers, known), *left_out, *notes, *more, *_other_scale(found, rubric_set)]
     kept = cells if limit is None else cells[:limit]
     needed = {(c.instance, c.model, c.response_sample) for c in kept}
     return Plan(
@@ -243,6 +246,23 @@ def plan(
         empty=empty,
         seed=seed,
     )
+
+
+def _without_references(instances: list[Instance], writers: Sequence[str]) -> tuple[list[Instance], list[str]]:
+    """The instances without the references of some writers, and a note that says how many."""
+    if not writers:
+        return instances, []
+    known = {i.reference_by for i in instances if i.reference and i.reference_by}
+    for name in writers:
+        if name not in known:
+            raise UserError(
+                f"--without-references-by {name}: no reference says so (`reference_by`){nearest(name, known)}"
+            )
+    gone = {i.id for i in instances if i.reference and i.reference_by in writers}
+    kept = [i.model_copy(update={"reference": ()}) if i.id in gone else i for i in instances]
+    return kept, [
+        f"{len(gone):,} of {len(instances):,} instances lose their reference, written by {', '.join(writers)}"
+    ]
 
 
 def _are_records(source: Any, model: tuple[type, ...]) -> bool:
