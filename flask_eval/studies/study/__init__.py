@@ -1,6 +1,6 @@
 """A study: one YAML file, from instances to the page; each step resumes, and is skipped when nothing has changed."""
 
-from flask_eval.studies.study.checking import Checked as Checked
+from flask_eval.studies.study.checked import Checked as Checked
 from flask_eval.studies.study.checking import check as check
 from flask_eval.studies.study.reading import StudyError as StudyError
 from flask_eval.studies.study.reading import StudyFile as StudyFile

@@ -9,7 +9,7 @@ from flask_eval.annotating import Plan, annotate, plan_annotation
 from flask_eval.calling.asking import Asking
 from flask_eval.errors import UserError
 from flask_eval.records import write_jsonl
-from flask_eval.studies.study.checking import Checked
+from flask_eval.studies.study.checked import Checked
 from flask_eval.studies.study.digests import of_records, of_value
 from flask_eval.studies.study.schema import AnnotatePart
 from flask_eval.studies.study.steps import Ended, Session, Step

@@ -18,7 +18,7 @@ from flask_eval.judging import read_instances
 from flask_eval.ledger import Ledger
 from flask_eval.records import write_jsonl
 from flask_eval.schema import Call, Completion, Instance, Request, Response, is_empty
-from flask_eval.studies.study.checking import Asked, Checked
+from flask_eval.studies.study.checked import Asked, Checked
 from flask_eval.studies.study.digests import of_source, of_value
 from flask_eval.studies.study.schema import ModelPart
 from flask_eval.studies.study.steps import Ended, Session, Step

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from flask_eval.analysis.comparing.gates import OVERALL
-from flask_eval.calling.price import price_of
 from flask_eval.content import (
     check_skills,
     is_path,
@@ -21,124 +17,18 @@ from flask_eval.content import (
     load_taxonomy,
     shipped,
 )
-from flask_eval.errors import NotFoundError, UserError, nearest
-from flask_eval.judging import open_run, read_instances, read_responses
+from flask_eval.errors import NotFoundError, UserError
+from flask_eval.judging import read_instances, read_responses
 from flask_eval.judging.inputs import in_slice
 from flask_eval.metrics import find_metric
 from flask_eval.prompting import open_prompt
-from flask_eval.ratings import DIMENSIONS, read_ratings
+from flask_eval.ratings import read_ratings
 from flask_eval.records import files_of
-from flask_eval.reporting.images import check_images
-from flask_eval.schema import Instance, JudgeCard, Response, RubricSet, Slice, Taxonomy
-from flask_eval.studies.study.reading import StudyError, StudyFile
-from flask_eval.studies.study.schema import JudgePart, ModelPart, Reached, SlicePart, Study, beside, changes_of
-
-Path_ = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A model that the study calls.
-
-    Attributes:
-        card: its card, with the study file's changes.
-        part: what the study file says of it.
-        place: `file:line:column`.
-    """
-
-    card: JudgeCard
-    part: Reached
-    place: str
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A study whose inputs were read and found in order.
-
-    Attributes:
-        file: the study file.
-        out: the study's folder.
-        instances: those of the study, before they are annotated.
-        responses: those that are there already.
-        ratings: files of people's ratings.
-        rubrics: the rubric set.
-        annotators: who annotates, if anybody.
-        taxonomy: what annotators choose domains and levels from.
-        models: whom the study asks for responses.
-        judges: who rates.
-        slices: parts that tables show.
-        notes: what the user should know.
-    """
-
-    file: StudyFile
-    out: Path
-    instances: tuple[Instance, ...] = ()
-    responses: tuple[Response, ...] = ()
-    ratings: tuple[str, ...] = ()
-    rubrics: RubricSet = field(default_factory=lambda: load_rubrics("flask"))
-    annotators: tuple[Asked, ...] = ()
-    taxonomy: Taxonomy | None = None
-    models: tuple[Asked, ...] = ()
-    judges: tuple[Asked, ...] = ()
-    slices: tuple[Slice, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def study(self) -> Study:
-        """What the file says."""
-        return self.file.study
-
-    def beside(self, name: str) -> str:
-        """A path of the study file, seen from the working directory."""
-        return beside(self.file.path.parent, name)
-
-    @property
-    def page(self) -> Path:
-        """Where the page is written."""
-        path = self.study.report.path
-        return Path(self.beside(path)) if path else self.out / "report.html"
-
-
-class _Check:
-    """Collects faults, each with its place."""
-
-    def __init__(self, file: StudyFile) -> None:
-        self.file, self.study, self.folder = file, file.study, file.path.parent
-        self.faults: list[tuple[int, int, str]] = []
-        self.notes: list[str] = []
-        self.slices: dict[int, Slice] = {}
-
-    @contextmanager
-    def at(self, *path: str | int) -> Iterator[None]:
-        """A user's error inside is a fault at this place."""
-        try:
-            yield
-        except UserError as error:
-            self.fault(str(error), *path)
-
-    def fault(self, text: str, *path: str | int) -> None:
-        """Note a fault of a path."""
-        self.fault_at(self.file.at(*path), text)
-
-    def fault_at(self, place: str, text: str) -> None:
-        """Note a fault of a place."""
-        line, column = (int(part) for part in place.rsplit(":", 2)[1:])
-        for option in ("--judge ", "--slice "):
-            text = text.removeprefix(option)
-        self.faults.append((line, column, f"{place}: {text}"))
-
-    def beside(self, name: str) -> str:
-        """A path of the study file, seen from the working directory."""
-        return beside(self.folder, name)
-
-    def own(self, name: str) -> str:
-        """A shipped name as it is, a path seen from the working directory."""
-        return self.beside(name) if is_path(name) else name
-
-    def raise_faults(self) -> None:
-        """Raise StudyError where there are faults."""
-        if self.faults:
-            raise StudyError([text for *_, text in sorted(dict.fromkeys(self.faults))])
+from flask_eval.schema import Instance, JudgeCard, Response, Slice
+from flask_eval.studies.study.checked import Asked, Checked, Collected, Path_
+from flask_eval.studies.study.fitting import budget, circles, conclusions, empty_slices, names, same_model
+from flask_eval.studies.study.reading import StudyFile
+from flask_eval.studies.study.schema import JudgePart, ModelPart, Reached, SlicePart, changes_of
 
 
 def check(file: StudyFile) -> Checked:
@@ -147,20 +37,20 @@ def check(file: StudyFile) -> Checked:
     Raises:
         StudyError: something is missing, does not fit, or leads back to itself; all faults are told.
     """
-    todo = _Check(file)
+    todo = Collected(file)
     found = Checked(file, Path(todo.beside(file.study.out)))
-    _circles(todo, found)
+    circles(todo, found)
     with todo.at("rubrics"):
         found = replace(found, rubrics=load_rubrics(todo.own(file.study.rubrics)))
     with todo.at("instances", *(("file",) if _is_spelt_out(file, "instances") else ())):
         found = replace(found, instances=tuple(_instances(todo)))
     found = replace(found, responses=tuple(_responses(todo)), ratings=tuple(_ratings(todo)))
     found = replace(found, slices=tuple(_slices(todo)), **_raters(todo, found))
-    _names(todo, found)
-    _same_model(todo, found)
-    _budget(todo, found)
-    _empty_slices(todo, found)
-    _conclusions(todo, found)
+    names(todo, found)
+    same_model(todo, found)
+    budget(todo, found)
+    empty_slices(todo, found)
+    conclusions(todo, found)
     todo.raise_faults()
     return replace(found, notes=tuple(todo.notes))
 
@@ -169,7 +59,7 @@ def _is_spelt_out(file: StudyFile, *path: str | int) -> bool:
     return (*path, "file") in file.places.contents
 
 
-def _instances(todo: _Check) -> list[Instance]:
+def _instances(todo: Collected) -> list[Instance]:
     """The instances of the study: those of its slice, up to its limit."""
     part = todo.study.instances
     found = read_instances(todo.beside(part.file))
@@ -182,13 +72,13 @@ def _instances(todo: _Check) -> list[Instance]:
     return found[: part.limit]
 
 
-def _slice_source(todo: _Check, text: str) -> str:
+def _slice_source(todo: Collected, text: str) -> str:
     """A file beside the study, else a rule."""
     path = todo.beside(text)
     return path if Path(path).is_file() or "=" not in text else text
 
 
-def _responses(todo: _Check) -> list[Response]:
+def _responses(todo: Collected) -> list[Response]:
     found: dict[tuple[str, str, int], Response] = {}
     seen: dict[Path, str] = {}
     for number, name in enumerate(todo.study.responses):
@@ -209,7 +99,7 @@ def _responses(todo: _Check) -> list[Response]:
     return list(found.values())
 
 
-def _ratings(todo: _Check) -> list[str]:
+def _ratings(todo: Collected) -> list[str]:
     found: list[str] = []
     for number, name in enumerate(todo.study.ratings):
         with todo.at("ratings", number):
@@ -221,7 +111,7 @@ def _ratings(todo: _Check) -> list[str]:
     return found
 
 
-def _slices(todo: _Check) -> list[Slice]:
+def _slices(todo: Collected) -> list[Slice]:
     found: dict[str, Slice] = {}
     for number, part in enumerate(todo.study.slices):
         with todo.at("slices", number):
@@ -232,7 +122,7 @@ def _slices(todo: _Check) -> list[Slice]:
     return list(found.values())
 
 
-def _slice(todo: _Check, part: SlicePart) -> Slice:
+def _slice(todo: Collected, part: SlicePart) -> Slice:
     if part.source is None:
         return Slice(name=part.name or "", where=part.where, ids=part.ids)
     found = load_slice(_slice_source(todo, part.source))
@@ -242,7 +132,7 @@ def _slice(todo: _Check, part: SlicePart) -> Slice:
 # ---- who is called ------------------------------------------------------------------------------------------------
 
 
-def _raters(todo: _Check, found: Checked) -> dict[str, Any]:
+def _raters(todo: Collected, found: Checked) -> dict[str, Any]:
     """The annotators, the models and the judges, with their cards."""
     study = todo.study
     annotators: list[Asked] = []
@@ -269,11 +159,11 @@ def _raters(todo: _Check, found: Checked) -> dict[str, Any]:
     return {"annotators": tuple(annotators), "taxonomy": taxonomy, "models": tuple(models), "judges": tuple(judges)}
 
 
-def _asked(todo: _Check, part: Reached, path: Path_) -> Asked:
+def _asked(todo: Collected, part: Reached, path: Path_) -> Asked:
     return Asked(_card(todo, part), part, todo.file.at(*path))
 
 
-def _card(todo: _Check, part: Reached) -> JudgeCard:
+def _card(todo: Collected, part: Reached) -> JudgeCard:
     """The card behind a part, with what the part says in its place."""
     changes = changes_of(part)
     if isinstance(part, JudgePart) and part.prompt is not None:
@@ -294,7 +184,7 @@ def _card(todo: _Check, part: Reached) -> JudgeCard:
         raise UserError(f"'{'.'.join(map(str, fault['loc']))}': {said}") from None
 
 
-def _spec(todo: _Check, card: str) -> str:
+def _spec(todo: Collected, card: str) -> str:
     """A card's specification, its file seen from the working directory."""
     scheme, colon, rest = card.partition(":")
     if colon and scheme == "replay" and rest:
@@ -311,7 +201,7 @@ def _calls_a_model(asked: Asked, verb: str) -> None:
         raise UserError(f"'{asked.card.name}' calls no model, so it cannot {verb}; name a model's card")
 
 
-def _model_files(todo: _Check, part: ModelPart, number: int) -> None:
+def _model_files(todo: Collected, part: ModelPart, number: int) -> None:
     if part.shots is not None:
         read_instances(todo.beside(part.shots.file))
     if part.system is not None and part.system.startswith("@") and not Path(todo.beside(part.system[1:])).is_file():
@@ -329,109 +219,3 @@ def _check_rater(card: JudgeCard, part: JudgePart, found: Checked) -> None:
         files_of(card.model)
     open_prompt(card, found.rubrics)
     check_skills(list(part.skills), found.rubrics, f"judge '{card.name}'")
-
-
-# ---- what holds between the parts ---------------------------------------------------------------------------------
-
-
-def _names(todo: _Check, found: Checked) -> None:
-    """Names that stand twice."""
-    judges: dict[str, str] = {}
-    for one in found.judges:
-        if one.card.name in judges:
-            first = judges[one.card.name]
-            todo.fault_at(
-                one.place, f"the judge '{one.card.name}' stands twice (first at {first}); give one another `name`"
-            )
-        judges.setdefault(one.card.name, one.place)
-    answered = dict.fromkeys(one.model for one in found.responses)
-    models: dict[str, str] = {}
-    for one in found.models:
-        name = one.card.name
-        if name in models or name in answered:
-            first = models.get(name) or "the responses' files"
-            todo.fault_at(one.place, f"the model '{name}' stands twice (first at {first}); give one another `name`")
-        models.setdefault(name, one.place)
-
-
-def _circles(todo: _Check, found: Checked) -> None:
-    """What the study reads must not be what it writes."""
-    study, out = todo.study, found.out.resolve()
-    if out.exists() and not out.is_dir():
-        todo.fault(f"{found.out}: is a file; name a folder", "out")
-    if todo.file.path.resolve().is_relative_to(out):
-        todo.fault(f"out '{study.out}' holds the study file itself; name a folder of its own, such as results", "out")
-        return
-    reads: list[tuple[str, Path_]] = [(study.instances.file, ("instances",))]
-    reads += [(name, ("responses", k)) for k, name in enumerate(study.responses)]
-    reads += [(name, ("ratings", k)) for k, name in enumerate(study.ratings)]
-    reads += [(m.shots.file, ("models", k, "shots")) for k, m in enumerate(study.models) if m.shots]
-    if study.compare.fail_if_worse_than:
-        reads.append((study.compare.fail_if_worse_than, ("compare", "fail_if_worse_than")))
-    page = found.page.resolve()
-    for name, path in reads:
-        where = Path(todo.beside(name)).resolve()
-        if where.is_relative_to(out):
-            what = "the study would read its own results" if where.exists() else "only the study itself writes there"
-            todo.fault(f"'{name}' lies in `out` ({study.out}): {what}; name a file outside it", *path)
-        if page == where:
-            todo.fault(f"the page would take the place of '{name}'; name another file", "report", "path")
-    if page == todo.file.path.resolve():
-        todo.fault("the page would take the place of the study file; name another file", "report", "path")
-
-
-def _same_model(todo: _Check, found: Checked) -> None:
-    """A judge may favour its own responses: told, not refused."""
-    judged = {(m.card.adapter, m.card.model): m.card.name for m in found.models}
-    for judge in found.judges:
-        name = judged.get((judge.card.adapter, judge.card.model))
-        if name is not None:
-            todo.notes.append(
-                f"{judge.place}: the judge '{judge.card.name}' is the judged model '{name}'; models tend to favour "
-                "their own responses, so let another judge rate too"
-            )
-
-
-def _budget(todo: _Check, found: Checked) -> None:
-    """A budget needs prices."""
-    if todo.study.budget is None:
-        return
-    for one in (*found.annotators, *found.models, *found.judges):
-        if price_of(one.card) is None:
-            todo.fault(
-                f"budget {todo.study.budget:g}: no price is known for '{one.card.model}'; add `price` to '{one.card.name}'",
-                "budget",
-            )
-
-
-def _empty_slices(todo: _Check, found: Checked) -> None:
-    """Slices that hold no instance; what is still to be annotated cannot be told."""
-    for number, made in todo.slices.items():
-        if not found.instances or (found.annotators and made.ids is None):
-            continue
-        if not any(in_slice(made, one) for one in found.instances):
-            todo.fault(f"slice '{made.name}' holds none of the {len(found.instances)} instances", "slices", number)
-
-
-def _conclusions(todo: _Check, found: Checked) -> None:
-    """What the last steps would stumble over: dimensions, skills, packages."""
-    study = todo.study
-    known = [*DIMENSIONS, *dict.fromkeys(key for one in found.instances for key in one.metadata)]
-    for part, by in (("agree", study.agree.by), ("compare", study.compare.by)):
-        for name in (name.strip() for one in by for name in one.split(",") if name.strip()):
-            if found.instances and name not in known:
-                todo.fault(f"there is no dimension '{name}'{nearest(name, known)}", part, "by")
-    own = {skill.name for one in found.instances for skill in one.rubrics}
-    skills = [*(skill.name for skill in found.rubrics.skills), *sorted(own), OVERALL]
-    for name in study.compare.fail_under or {}:
-        if name not in skills:
-            todo.fault(f"no skill is called '{name}'{nearest(name, skills)}", "compare", "fail_under")
-    if study.compare.fail_if_worse_than:
-        with todo.at("compare", "fail_if_worse_than"):
-            open_run(todo.beside(study.compare.fail_if_worse_than))
-    rater = study.compare.rater
-    if rater is not None and found.judges and rater not in (names := [one.card.name for one in found.judges]):
-        todo.fault(f"no judge is called '{rater}'{nearest(rater, names)}", "compare", "rater")
-    if study.report.png:
-        with todo.at("report", "png"):
-            check_images()

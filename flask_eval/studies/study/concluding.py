@@ -16,7 +16,7 @@ from flask_eval.analysis.comparing.gates import beside_baseline, fail_under, thr
 from flask_eval.judging import read_instances
 from flask_eval.ratings import RatingTable, read_ratings
 from flask_eval.records import replacing
-from flask_eval.studies.study.checking import Checked
+from flask_eval.studies.study.checked import Checked
 from flask_eval.studies.study.digests import of_file, of_output, of_records, of_source, of_value
 from flask_eval.studies.study.rating import responses_of
 from flask_eval.studies.study.steps import Ended, Session, Step

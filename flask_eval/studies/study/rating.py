@@ -13,7 +13,7 @@ from flask_eval.judging.estimate import estimate
 from flask_eval.judging.run import renew_run
 from flask_eval.prompting import open_prompt
 from flask_eval.schema import ChecklistItem, Instance, Response
-from flask_eval.studies.study.checking import Asked, Checked
+from flask_eval.studies.study.checked import Asked, Checked
 from flask_eval.studies.study.digests import of_file, of_records, of_source, of_value
 from flask_eval.studies.study.schema import JudgePart, ModelPart
 from flask_eval.studies.study.steps import Ended, Session, Step

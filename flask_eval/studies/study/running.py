@@ -14,7 +14,8 @@ from flask_eval.ledger import RunLock
 from flask_eval.reporting.filenames import slug
 from flask_eval.studies.study.answering import annotation_faults, instance_step
 from flask_eval.studies.study.asking import respond_steps
-from flask_eval.studies.study.checking import Asked, Checked, check
+from flask_eval.studies.study.checked import Asked, Checked
+from flask_eval.studies.study.checking import check
 from flask_eval.studies.study.concluding import Concluding
 from flask_eval.studies.study.digests import of_output
 from flask_eval.studies.study.rating import plan_faults, score_steps

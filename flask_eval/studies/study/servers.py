@@ -13,7 +13,7 @@ from typing import Any
 from flask_eval.adapters.keys import api_key, check_host, is_home, redact, secrets_of
 from flask_eval.errors import UserError, nearest
 from flask_eval.schema import JudgeCard
-from flask_eval.studies.study.checking import Asked
+from flask_eval.studies.study.checked import Asked
 
 WAIT = 5.0
 """Seconds that a server may take to list its models."""
