@@ -142,6 +142,8 @@ def answer_of(
         if label:
             taken.append(label)
         parts.append(Part(name, outcome, label, verdict.rationale))
+    if any(part.name == "domain" and not part.label for part in parts):
+        taken = []  # a second domain is never promoted to the first, which chooses the wording for difficulty
     return Answer(*where, tuple(taken), _outcome(taken, parts), tuple(parts), shown)
 
 

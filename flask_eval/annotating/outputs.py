@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from flask_eval.annotating.fields import Answer
 from flask_eval.annotating.votes import Vote
 from flask_eval.errors import RecordError, UserError
 from flask_eval.ledger import Ledger
-from flask_eval.records import parse_json, read_rows, replacing, suffix, write_jsonl
+from flask_eval.records import read_rows, replacing, suffix, write_jsonl
 from flask_eval.schema import Instance, digest
 
 COLUMNS = ("instance", "field", "instruction", "votes", "proposed", "confidence", "decision")
@@ -50,9 +50,10 @@ def guard(out: str | Path, ledger: Ledger, source: str | Path | None) -> None:
             f"itself (flask-eval annotate {target} ... -o {target}), or name another"
         )
     settle = beside(out, "settle.csv")
-    if settle.exists() and any(row.get("decision") for _, row in read_rows(settle)):
+    decided = [place for place, row in read_rows(settle) if row.get("decision")] if settle.exists() else []
+    if decided:
         raise UserError(
-            f"{settle}: holds decisions, which a new list would lose; apply them "
+            f"{decided[0]}: holds a decision, which a new list would lose; apply them "
             f"(flask-eval annotate {target} --settled {settle} -o {target}), then move it away"
         )
 
@@ -130,6 +131,36 @@ def write_settle(out: str | Path, votes: Sequence[Vote], instances: Mapping[str,
     return path
 
 
+def read_list(path: str | Path) -> Iterator[Row]:
+    """The rows of a list to settle, as a spreadsheet left it: (place, row); a CSV may be separated by `;`.
+
+    Raises:
+        RecordError: it is no table, or a row does not fit its header.
+    """
+    file = Path(path)
+    if file.is_file() and suffix(file) == ".csv" and _has_semicolons(file):
+        with open_text(file) as handle:
+            table = csv.reader(handle, delimiter=";", strict=True)
+            header = next(table)
+            for cells in table:
+                place = f"{path}:{table.line_num}"
+                if len(cells) > len(header):
+                    raise RecordError(place, f"has {len(cells)} cells, the header {len(header)}", "quote such cells")
+                yield place, {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+        return
+    yield from read_rows(path)
+
+
+def _has_semicolons(file: Path) -> bool:
+    """Whether a CSV was saved where the comma is a decimal sign."""
+    try:
+        with open_text(file) as handle:
+            header = handle.readline()
+    except UnicodeDecodeError:
+        return False  # told by whoever reads on
+    return header.count(";") > header.count(",")
+
+
 def _votes(vote: Vote) -> str:
     """Who said what: `a: Math; Coding | b: Math | c: refused`."""
     several = len({answer.sample for answer in vote.answers}) > 1
@@ -154,8 +185,3 @@ def _plain(cell: str) -> str:
 def unguarded(cell: str) -> str:
     """What a cell held before `'` was put before it."""
     return cell[1:] if cell.startswith("'") and (cell[1:].startswith(_FORMULA) or cell[1:].startswith("'")) else cell
-
-
-def details_of(path: str | Path) -> list[dict[str, Any]]:
-    """The lines of a details file."""
-    return [parse_json(line, str(path)) for line in Path(path).read_text(encoding="utf-8").splitlines() if line]

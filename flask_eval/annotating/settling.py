@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flask_eval.annotating.fields import FIELDS, candidates, with_labels
-from flask_eval.annotating.outputs import unguarded
+from flask_eval.annotating.outputs import read_list, unguarded
 from flask_eval.content import check_skills
 from flask_eval.errors import RecordError, UserError, nearest
-from flask_eval.records import read_rows
 from flask_eval.schema import Instance, RubricSet, Taxonomy
 
 NOTHING = "-"
@@ -52,7 +51,7 @@ def settle(
     seen: dict[tuple[str, str], str] = {}
     counts = dict.fromkeys(FIELDS, 0)
     undecided = 0
-    for place, row in read_rows(path):
+    for place, row in read_list(path):
         name, field = _where(place, row, now)
         if (name, field) in seen:
             raise RecordError(

@@ -30,7 +30,8 @@ class Checklist:
         outcome: `scored` where there is a question, else why there is none.
         why: the error of a failed call.
         duplicates: questions left out because an earlier one asks the same.
-        unknown: the skills of questions left out because the instance is not annotated with them.
+        unknown: the skills of questions left out because the instance is not annotated with them, or because nothing is
+            asked.
         surplus: questions left out because there were five.
     """
 
