@@ -13,7 +13,7 @@ from flask_eval.annotating.fields import Answer
 from flask_eval.annotating.votes import Vote
 from flask_eval.errors import RecordError, UserError
 from flask_eval.ledger import Ledger
-from flask_eval.records import read_rows, replacing, suffix, write_jsonl
+from flask_eval.records import Row, open_text, read_rows, replacing, suffix, write_jsonl
 from flask_eval.schema import Instance, digest
 
 COLUMNS = ("instance", "field", "instruction", "votes", "proposed", "confidence", "decision")
@@ -138,17 +138,22 @@ def read_list(path: str | Path) -> Iterator[Row]:
         RecordError: it is no table, or a row does not fit its header.
     """
     file = Path(path)
-    if file.is_file() and suffix(file) == ".csv" and _has_semicolons(file):
-        with open_text(file) as handle:
-            table = csv.reader(handle, delimiter=";", strict=True)
+    if not (file.is_file() and suffix(file) == ".csv" and _has_semicolons(file)):
+        yield from read_rows(path)
+        return
+    with open_text(file) as handle:
+        table = csv.reader(handle, delimiter=";", strict=True)
+        try:
             header = next(table)
             for cells in table:
                 place = f"{path}:{table.line_num}"
                 if len(cells) > len(header):
                     raise RecordError(place, f"has {len(cells)} cells, the header {len(header)}", "quote such cells")
                 yield place, {name: cell for name, cell in zip(header, cells, strict=False) if cell}
-        return
-    yield from read_rows(path)
+        except csv.Error as error:
+            raise RecordError(f"{path}:{table.line_num}", f"not valid CSV: {error}") from None
+        except UnicodeDecodeError as error:
+            raise RecordError(str(path), f"is not UTF-8 (byte {error.start})", "save it as UTF-8") from None
 
 
 def _has_semicolons(file: Path) -> bool:

@@ -52,6 +52,8 @@ def settle(
     counts = dict.fromkeys(FIELDS, 0)
     undecided = 0
     for place, row in read_list(path):
+        if not row:
+            continue  # spreadsheets leave blank lines
         name, field = _where(place, row, now)
         if (name, field) in seen:
             raise RecordError(
@@ -93,6 +95,8 @@ def _labels(
     if decision == NOTHING:
         return ()
     parts = [part.strip() for part in decision.split(";") if part.strip()]
+    if not parts:
+        raise RecordError(place, f"decision '{decision}': names no label", f"{NOTHING} leaves the field empty")
     try:
         labels = _known(place, field, parts, instance, taxonomy, rubrics)
     except RecordError:
