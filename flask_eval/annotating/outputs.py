@@ -50,7 +50,7 @@ def guard(out: str | Path, ledger: Ledger, source: str | Path | None) -> None:
             f"itself (flask-eval annotate {target} ... -o {target}), or name another"
         )
     settle = beside(out, "settle.csv")
-    decided = [place for place, row in read_rows(settle) if row.get("decision")] if settle.exists() else []
+    decided = [place for place, row in read_list(settle) if row.get("decision")] if settle.exists() else []
     if decided:
         raise UserError(
             f"{decided[0]}: holds a decision, which a new list would lose; apply them "

@@ -28,12 +28,13 @@ from flask_eval.calling.engine import Tally
 from flask_eval.calling.price import price_of
 from flask_eval.errors import UserError, nearest
 from flask_eval.ledger import Ledger
-from flask_eval.schema import Annotation, Call, Instance, JudgeCard, Request
+from flask_eval.schema import Annotation, Asked, Call, Instance, JudgeCard, Request
 
 ASKED_AGAIN = ("refused", "truncated", "unparsed", "out_of_range", "not_applicable", "empty_response")
 """Outcomes that `--retry` may name; failed calls are asked again in any case."""
 
 OnProgress = Callable[[int, int, Tally], None]
+Askeds = tuple[Asked, ...]
 
 
 @dataclass(frozen=True)
@@ -92,23 +93,29 @@ class _Work:
         card: JudgeCard,
         instances: Sequence[Instance],
         sample: int,
-        again: Callable[[Instance, Call], bool],
-    ) -> dict[str, Call]:
-        """The calls of a step by instance; what a stop left unasked is missing."""
-        wanted = [(one.id, self.plan.request(step, card, one, sample)) for one in instances]
+        again: Callable[[Instance, Call, Askeds], bool],
+    ) -> dict[str, tuple[Askeds, Call]]:
+        """What was asked and its call, by instance; what a stop left unasked is missing."""
+        asked: dict[str, Askeds] = {}
         done = self.done
 
-        def ask_again(name: Hashable, _: Request, call: Call) -> bool:
-            return bool(self.retry) and again(self.now[str(name)], call)
+        def requests() -> Iterator[tuple[str, Request]]:
+            for one in instances:  # rendered as they are asked: the texts need not be held
+                request = self.plan.request(step, card, one, sample)
+                asked[one.id] = request.answer
+                yield one.id, request
+
+        def ask_again(name: Hashable, request: Request, call: Call) -> bool:
+            return bool(self.retry) and again(self.now[str(name)], call, request.answer)
 
         def show(found: int, tally: Tally) -> None:
             self.done = done + found
             self.on_progress(self.done, self.total(), tally)
 
-        calls = ask(card, wanted, self.ledger, self.how, again=ask_again, tally=self.tally, on_progress=show)
-        self.left += len(wanted) - len(calls)
+        calls = ask(card, requests(), self.ledger, self.how, again=ask_again, tally=self.tally, on_progress=show)
+        self.left += len(instances) - len(calls)
         self.done = done + len(calls)
-        return {str(name): call for name, call in calls.items()}
+        return {name: (asked[name], call) for name, call in ((str(n), c) for n, c in calls.items())}
 
     def total(self) -> int:
         """How many answers the command needs, as far as can be told."""
@@ -124,22 +131,21 @@ class _Work:
                 self.left += len(open_)
                 continue
             calls = self._ask(step, card, open_, sample, partial(self._wants_again, step, card, sample))
-            for name, call in calls.items():
-                answers[name].append(self._answer(step, card, self.now[name], sample, call))
+            for name, (asked, call) in calls.items():
+                answers[name].append(self._answer(step, card, sample, self.now[name], call, asked))
         for one in open_:
             if len(answers[one.id]) == len(self.plan.voters(step)):
                 self._take(vote(answers[one.id]))
 
-    def _wants_again(self, step: str, card: JudgeCard, sample: int, one: Instance, call: Call) -> bool:
+    def _wants_again(self, step: str, card: JudgeCard, sample: int, one: Instance, call: Call, asked: Askeds) -> bool:
         """Whether a part of the answer came to an outcome that `--retry` names; `none` for a second domain is none."""
-        answer = self._answer(step, card, one, sample, call)
+        answer = self._answer(step, card, sample, one, call, asked)
         return any(
             part.outcome in self.retry and not (part.name == "second_domain" and part.outcome == "not_applicable")
             for part in answer.parts
         )
 
-    def _answer(self, step: str, card: JudgeCard, one: Instance, sample: int, call: Call) -> Answer:
-        asked = self.plan.request(step, card, one, sample).answer
+    def _answer(self, step: str, card: JudgeCard, sample: int, one: Instance, call: Call, asked: Askeds) -> Answer:
         shown = self.plan.wording.shown(one, sample) if step == "skills" else ()
         return answer_of((one.id, step, card.name, sample), asked, call, shown)
 
@@ -172,9 +178,9 @@ class _Work:
     def _references(self) -> None:
         card = self.plan.cards[0]
         open_ = [one for one in self.now.values() if self.plan.wants("references", one)]
-        calls = self._ask("references", card, open_, 0, lambda _, call: reference_of(call).outcome in self.retry)
+        calls = self._ask("references", card, open_, 0, lambda _, call, __: reference_of(call).outcome in self.retry)
         counts = self.outcomes.setdefault("references", Counter())
-        for name, call in calls.items():
+        for name, (_, call) in calls.items():
             found = reference_of(call)
             counts[found.outcome] += 1
             self.details.append(_reference_row(name, card, found))
@@ -191,11 +197,11 @@ class _Work:
         open_ = [one for one in chosen if plan.wants("checklist", one)]
         skills = {one.id: [skill.name for skill in plan.wording.annotated(one)] for one in open_}
         calls = self._ask(
-            "checklist", card, open_, 0, lambda one, call: checklist_of(call, skills[one.id]).outcome in self.retry
+            "checklist", card, open_, 0, lambda one, call, _: checklist_of(call, skills[one.id]).outcome in self.retry
         )
         counts = self.outcomes.setdefault("checklist", Counter())
         dropped: Counter[str] = Counter()
-        for name, call in calls.items():
+        for name, (_, call) in calls.items():
             found = checklist_of(call, skills[name])
             counts[found.outcome] += 1
             dropped.update(duplicate=found.duplicates, unknown_skill=len(found.unknown), surplus=found.surplus)
