@@ -1,0 +1,88 @@
+"""Price and speed of models, from a small table that the user writes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask_eval.errors import UserError, nearest
+from flask_eval.records import read_rows
+
+_HEAD = re.compile(r"(price|speed)\s*(?:\(([^()]*)\))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsTable:
+    """What is known of models beside their ratings."""
+
+    prices: Mapping[str, float]
+    speeds: Mapping[str, float]
+    price_unit: str = ""
+    """What stands in parentheses behind the column's name, such as `USD per million tokens`."""
+    speed_unit: str = ""
+
+    def notes(self, models: Sequence[str]) -> list[str]:
+        """Names that do not meet: in the table only, or without a price where others have one."""
+        named = list(dict.fromkeys([*self.prices, *self.speeds]))
+        made = [
+            f"--models-table names '{name}', which is not rated{nearest(name, models)}."
+            for name in named
+            if name not in models
+        ]
+        without = [name for name in models if name not in self.prices]
+        if self.prices and without:
+            made.append(
+                f"No price is known for {', '.join(without[:6])}{f' and {len(without) - 6} more' if len(without) > 6 else ''}."
+            )
+        return made
+
+
+def read_models_table(path: str | Path) -> ModelsTable:
+    """Read `model`, `price` and `speed` (CSV, JSONL, Parquet); a unit may stand in parentheses, as in `price (USD/1M)`.
+
+    Empty cells are not known.
+
+    Raises:
+        UserError: with file, line and value: a column is missing, a model stands twice, or a number is none.
+    """
+    prices: dict[str, float] = {}
+    speeds: dict[str, float] = {}
+    units: dict[str, str] = {}
+    seen: set[str] = set()
+    for place, row in read_rows(path):
+        model = str(row.get("model") or "").strip()
+        if not model:
+            raise UserError(f"{place}: no 'model'; the columns are model, price and speed")
+        if model in seen:
+            raise UserError(f"{place}: model '{model}' stands twice")
+        seen.add(model)
+        for head, value in row.items():
+            if head == "model":
+                continue
+            found = _HEAD.fullmatch(str(head).strip())
+            if not found:
+                raise UserError(f"{place}: unknown column '{head}'{nearest(str(head), ['model', 'price', 'speed'])}")
+            kind = found[1].lower()
+            units[kind] = (found[2] or "").strip()
+            number = _number(value, place, str(head))
+            if number is not None:
+                (prices if kind == "price" else speeds)[model] = number
+    if not seen:
+        raise UserError(f"{path}: holds no model; write the columns model, price and speed")
+    return ModelsTable(prices, speeds, units.get("price", ""), units.get("speed", ""))
+
+
+def _number(value: Any, place: str, head: str) -> float | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not 0 <= number < math.inf:
+        raise UserError(f"{place}: {head} is '{value}'; write a number of at least 0, or leave it empty")
+    return number
