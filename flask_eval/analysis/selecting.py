@@ -1,77 +1,28 @@
 """Which model for this mix of skills: weighted means, who is likely the best, and what a price buys.
 
-The means of all models in all skills and their joint covariance (cluster-robust, so that skills and models that share instances
-correlate) are all that is needed: for any weights w the weighted means are `M w`, and their covariance is `(I x w)' C (I x w)`. Intervals,
-tests and probabilities use the normal approximation, so that a page can recompute them for weights that its reader sets.
+The means of all models in all skills and their joint covariance (cluster-robust: skills and models that share instances correlate)
+are all that is needed. For weights w that sum to 1 the weighted means are `M w`, their covariance `(I x w)' C (I x w)`; so a page can
+recompute everything for weights that its reader sets. Intervals and tests use Student's t with the degrees of freedom of Satterthwaite
+(1946, Biometrics Bulletin 2:110-114), the probability of being best a multivariate normal around the means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from flask_eval.analysis.coding import Coded, Floats, Ints
-from flask_eval.analysis.scores import compact
-from flask_eval.errors import UserError, nearest
-from flask_eval.schema import slug
+from flask_eval.analysis.coding import Floats, Mask
+from flask_eval.analysis.scores import check_confidence
+from flask_eval.analysis.skill_means import SkillMeans, shares
+from flask_eval.analysis.sparsity import is_sparse
 
 DRAWS = 20_000
 _TINY = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class SkillMeans:
-    """The means of one rater's models in its skills, and how they vary together."""
-
-    rater: str
-    models: tuple[str, ...]
-    skills: tuple[str, ...]
-    mean: Floats
-    """[models, skills]; NaN where there is no score."""
-    n: Ints
-    """[models, skills]: instances."""
-    covariance: Floats
-    """[models * skills, models * skills], models outside; NaN throughout with fewer than two clusters. 0 where there is no mean."""
-    clusters: int
-    scale: tuple[float, float] | None
-
-
-def skill_means(data: Coded, rater: str) -> SkillMeans:
-    """Measure a rater's models in all its skills.
-
-    Args:
-        data: the ratings.
-        rater: one of `data.raters`.
-    """
-    position = data.raters.index(rater)
-    rows = np.flatnonzero((data.rater == position) & ~np.isnan(data.score))
-    models, skills = np.unique(data.model[data.rater == position]), np.unique(data.skill[data.rater == position])
-    shape = models.size, skills.size
-    cell = np.searchsorted(models, data.model[rows]) * shape[1] + np.searchsorted(skills, data.skill[rows])
-    size = shape[0] * shape[1]
-    counts = np.bincount(cell, minlength=size)
-    with np.errstate(invalid="ignore"):
-        mean = np.bincount(cell, data.score[rows], size) / counts
-    clusters, cluster = compact(data.cluster[rows], max(data.n_clusters, 1))
-    influence = np.zeros((clusters.size, size))
-    np.add.at(influence, (cluster, cell), (data.score[rows] - mean[cell]) / counts[cell])
-    covariance = np.full((size, size), np.nan)
-    if clusters.size > 1:
-        covariance = clusters.size / (clusters.size - 1) * (influence.T @ influence)
-    pairs, _ = compact(cell * len(data.table.instances) + data.instance[rows], max(size * len(data.table.instances), 1))
-    n = np.bincount(pairs // max(len(data.table.instances), 1), minlength=size)
-    return SkillMeans(
-        rater=rater,
-        models=tuple(data.models[m] for m in models),
-        skills=tuple(data.skills[s] for s in skills),
-        mean=mean.reshape(shape),
-        n=n.reshape(shape),
-        covariance=covariance,
-        clusters=int(clusters.size),
-        scale=data.scale(position),
-    )
+NOT_ASKED = "not asked for"
+_NO_SPREAD = "one instance only in a skill that counts, or all scores are equal: nothing shows how much others differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,56 +37,43 @@ class Choice:
     probability_best: float | None
     n: int
     """The fewest instances behind a skill that counts."""
-    price: float | None = None
-    speed: float | None = None
-    on_front: bool | None = None
-    """Whether no model is at least as good and as cheap, and better in one; None without a price or a mean."""
-    beaten_by: str | None = None
+    sparse: bool
+    """Whether a skill that counts has too few to be firm."""
+    price: float | None
+    speed: float | None
+    on_front: bool | None
+    """Whether no model is at least as good in mean, price and speed, and better in one; None: not all of them are known."""
+    beaten_by: str | None
     """The best of the models that are."""
-    beaten_clearly: bool | None = None
-    """Whether the difference of the means is significant too."""
+    beaten_clearly: bool | None
+    """Whether its mean is significantly higher too."""
     undefined: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """The models under one set of weights, best first."""
+    """The models under one set of weights, best first; those that cannot be ranked last."""
 
     rater: str
     weights: Mapping[str, float]
     """By skill; they sum to 1."""
     choices: tuple[Choice, ...]
     leaders: tuple[str, ...]
-    """The models that are not significantly worse than another (Holm over all pairs)."""
+    """The ranked models that no other is significantly better than; none where nothing could be tested."""
+    clear: bool
+    """Whether the one leader is significantly better than every other model."""
     confidence: float
+    tests: int
+    """How many pairs the correction counts."""
     draws: int
     seed: int
 
-
-def weights_of(text: str, skills: Sequence[str]) -> dict[str, float]:
-    """`--weights SKILL=W,...` as numbers, by slug; skills that are not named weigh nothing.
-
-    Raises:
-        UserError: no number of at least 0, no such skill, a skill named twice, or nothing above 0.
-    """
-    found: dict[str, float] = {}
-    for part in (piece.strip() for piece in text.split(",") if piece.strip()):
-        title, sign, value = part.rpartition("=")
-        try:
-            weight = float(value)
-        except ValueError:
-            weight = float("nan")
-        if not sign or not title.strip() or not 0 <= weight < float("inf"):
-            raise UserError(f"--weights {part}: write SKILL=W with a number of at least 0, such as factuality=2")
-        skill = slug(title)
-        if skill not in skills:
-            raise UserError(f"--weights {part}: no skill is called '{title.strip()}'{nearest(title.strip(), skills)}")
-        if skill in found:
-            raise UserError(f"--weights {part}: '{skill}' is named twice")
-        found[skill] = weight
-    if not any(found.values()):
-        raise UserError(f"--weights {text!r}: at least one weight must be above 0")
-    return found
+    def to_dict(self) -> dict[str, Any]:
+        """A record for JSON."""
+        return asdict(self) | {
+            "method": "weighted mean over skills; cluster-robust covariance of all means; interval and tests: Student's t with "
+            "Satterthwaite's degrees of freedom, Holm over all pairs; probability of best: multivariate normal"
+        }
 
 
 def select(
@@ -150,161 +88,175 @@ def select(
 ) -> Selection:
     """Rank models for a mix of skills.
 
+    A model without a score in a skill that counts is not ranked. Differences are tested between all pairs (Holm), so that the highest
+    of many models gains nothing from having been picked out.
+
     Args:
         means: of one rater.
-        weights: by skill, at least 0; None: the same for all. Skills that `means` does not have are left out.
+        weights: by skill, at least 0; None: the same for all that every model has a score for.
         prices: by model; the lower the better.
-        speeds: by model; shown only.
+        speeds: by model; the higher the better.
         confidence: of intervals and tests.
-        draws: of the probability of being best; 0: neither that nor intervals.
+        draws: of the probability of being best; 0: neither that nor intervals and tests.
         seed: of the draws.
 
     Raises:
         UserError: no weight above 0 is left.
     """
-    given = dict.fromkeys(means.skills, 1.0) if weights is None else {s: weights.get(s, 0.0) for s in means.skills}
-    total = sum(given.values())
-    if means.skills and not total > 0:
-        raise UserError("--weights: none of the skills that weigh something is rated")
-    share = np.array([given[s] / total for s in means.skills])
-    counted = share > 0
-    known = ~np.isnan(means.mean[:, counted]).any(axis=1)
-    mean, covariance = _weighted(means, share, known)
-    order = sorted(np.flatnonzero(known).tolist(), key=lambda m: (-float(f"{mean[m]:.9g}"), means.models[m]))
-    separated = _separated(mean, covariance, order, 1 - confidence) if draws else np.zeros((0, 0), bool)
-    chances = _chances(mean, covariance, order, draws, seed)
-    cost, speed = dict(prices or {}), dict(speeds or {})
+    check_confidence(confidence)
+    share = shares(means.skills, means.mean, weights)
+    found = _weighted(means, share)
+    separated = _separated(found, means.field, 1 - confidence) if draws else np.zeros((len(means.models),) * 2, bool)
+    chances = _chances(found, draws, seed)
+    placed = _Placed(means, share, found, confidence if draws else None, chances)
+    criteria = [dict(zip(means.models, found.mean.round(9).tolist(), strict=True))]
+    criteria += [{m: -v for m, v in prices.items()}] if prices else []
+    criteria += [dict(speeds)] if speeds else []
+    unknown = np.flatnonzero(np.isnan(found.mean)).tolist()
     made = []
-    for m in [*order, *np.flatnonzero(~known).tolist()]:
-        own = _placed(means, m, mean, covariance, order, counted, confidence if draws else None)
-        rival = _rival(means.models, m, mean, order, cost) if known[m] else None
-        priced = bool(known[m]) and means.models[m] in cost
+    for m in [*found.order, *unknown]:
+        name = means.models[m]
+        open_ = len(criteria) > 1 and all(name in one for one in criteria) and m not in unknown
+        rival = _rival(means.models, m, found.order, criteria) if open_ else None
+        clearly = bool(separated[rival, m]) if rival is not None and draws else None
         made.append(
             Choice(
-                **own,
-                probability_best=None if chances is None or not known[m] else float(chances[m]),
-                price=cost.get(means.models[m]),
-                speed=speed.get(means.models[m]),
-                on_front=rival is None if priced else None,
+                **placed.numbers(m),
+                price=(prices or {}).get(name),
+                speed=(speeds or {}).get(name),
+                on_front=rival is None if open_ else None,
                 beaten_by=None if rival is None else means.models[rival],
-                beaten_clearly=None if rival is None or not draws else bool(separated[rival, m]),
+                beaten_clearly=clearly,
             )
         )
-    leaders = tuple(means.models[m] for m in order if draws and not separated[:, m].any())
+    tested = draws > 0 and len(found.firm) > 1
+    top = [m for m in found.order if tested and not separated[:, m].any()]
     return Selection(
         rater=means.rater,
-        weights={s: float(w) for s, w in zip(means.skills, share, strict=True)},
+        weights=dict(zip(means.skills, share.tolist(), strict=True)),
         choices=tuple(made),
-        leaders=leaders,
+        leaders=tuple(means.models[m] for m in top),
+        clear=len(top) == 1 and bool(separated[top[0]].sum() == len(found.order) - 1),
         confidence=confidence,
+        tests=means.field * (means.field - 1) // 2,
         draws=draws,
         seed=seed,
     )
 
 
-def _weighted(means: SkillMeans, share: Floats, known: np.ndarray) -> tuple[Floats, Floats]:
-    """Weighted means and their covariance; NaN for models that lack a skill that counts."""
+class _Weighted(NamedTuple):
+    mean: Floats
+    """[models]; NaN for models that lack a skill that counts."""
+    covariance: Floats
+    """[models, models]"""
+    degrees: Floats
+    """[models], of freedom."""
+    order: list[int]
+    """The ranked models, best first."""
+    firm: list[int]
+    """Those of them whose spread is known."""
+
+
+def _weighted(means: SkillMeans, share: Floats) -> _Weighted:
     n_models, n_skills = means.mean.shape
-    mean = np.where(known, np.nan_to_num(means.mean) @ share, np.nan)
+    counted = np.asarray(share > 0)
+    mean = np.nan_to_num(means.mean) @ share
+    mean[np.isnan(means.mean[:, counted]).any(axis=1) | (not counted.any())] = np.nan
     blocks = means.covariance.reshape(n_models, n_skills, n_models, n_skills)
-    covariance = np.einsum("s,asbt,t->ab", share, blocks, share, optimize=True)
-    return mean, covariance
-
-
-def _separated(mean: Floats, covariance: Floats, order: Sequence[int], level: float) -> np.ndarray:
-    """[better, worse]: which differences are significant under Holm over all pairs."""
-    from scipy.special import ndtr
-
-    size = mean.size
-    made = np.zeros((size, size), bool)
-    pairs = [(a, b) for place, a in enumerate(order) for b in order[place + 1 :]]
-    if not pairs or np.isnan(covariance).any():
-        return made
-    a, b = np.array(pairs).T
-    spread = np.sqrt(np.maximum(covariance[a, a] + covariance[b, b] - 2 * covariance[a, b], 0.0))
-    gap = mean[a] - mean[b]
+    covariance = np.einsum("s,asbt,t->ab", share, np.nan_to_num(blocks), share, optimize=True)
+    own = share**2 * np.nan_to_num(np.diag(means.covariance)).reshape(n_models, n_skills)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(spread > _TINY, 2 * ndtr(-np.abs(gap) / spread), 1.0)  # nothing varied: nothing is shown
-    for place, k in enumerate(np.argsort(p, kind="stable")):
-        if p[k] * (p.size - place) > level:
+        degrees = own.sum(axis=1) ** 2 / (own**2 / np.maximum(means.clusters - 1, 1)).sum(axis=1)
+    degrees = np.fmin(degrees, np.maximum(means.all_clusters - 1, 1))
+    order = sorted(np.flatnonzero(~np.isnan(mean)).tolist(), key=lambda m: (-round(float(mean[m]), 9), m))
+    spread = (means.clusters[:, counted] > 1).all(axis=1) & (np.diag(covariance) > _TINY)
+    return _Weighted(mean, covariance, degrees, order, [m for m in order if spread[m]])
+
+
+def _separated(found: _Weighted, n_models: int, level: float) -> Mask:
+    """[better, worse]: which differences are significant, by Holm over all pairs of `n_models`."""
+    from scipy.special import stdtr
+
+    made = np.zeros((found.mean.size,) * 2, bool)
+    if len(found.firm) < 2:
+        return made
+    first, second = np.triu_indices(len(found.firm), 1)
+    a, b = np.array(found.firm)[first], np.array(found.firm)[second]
+    spread = found.covariance[a, a] + found.covariance[b, b] - 2 * found.covariance[a, b]
+    varies = spread > _TINY  # a difference that never varies has no test
+    t = (found.mean[a] - found.mean[b])[varies] / np.sqrt(spread[varies])
+    a, b = a[varies], b[varies]
+    p = 2 * stdtr(np.minimum(found.degrees[a], found.degrees[b]), -t)
+    for place, k in enumerate(np.argsort(p, kind="stable").tolist()):
+        if p[k] * (n_models * (n_models - 1) // 2 - place) > level:
             break
         made[a[k], b[k]] = True
     return made
 
 
-def _chances(mean: Floats, covariance: Floats, order: Sequence[int], draws: int, seed: int) -> Floats | None:
-    """The share of draws in which a model is the best; None where nothing can be drawn."""
-    own = list(order)
-    inner = covariance[np.ix_(own, own)]
-    if not draws or len(own) < 2 or np.isnan(inner).any() or not np.trace(inner) > 0:
-        return None
-    values, vectors = np.linalg.eigh(inner)
+def _chances(found: _Weighted, draws: int, seed: int) -> Mapping[int, float]:
+    """The share of draws in which a model has the highest mean; empty where nothing can be drawn."""
+    if not draws or len(found.firm) < 2:
+        return {}
+    values, vectors = np.linalg.eigh(found.covariance[np.ix_(found.firm, found.firm)])
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    drawn = np.random.default_rng(seed).standard_normal((draws, len(own))) @ root.T + mean[own]
-    top = drawn >= drawn.max(axis=1, keepdims=True) - _TINY
-    made = np.full(mean.size, np.nan)
-    made[own] = (top / top.sum(axis=1, keepdims=True)).mean(axis=0)
-    return made
+    drawn = np.random.default_rng(seed).standard_normal((draws, len(found.firm))) @ root.T + found.mean[found.firm]
+    top = drawn >= drawn.max(axis=1, keepdims=True) - 1e-9
+    return dict(zip(found.firm, (top / top.sum(axis=1, keepdims=True)).mean(axis=0).tolist(), strict=True))
 
 
-def _placed(
-    means: SkillMeans,
-    m: int,
-    mean: Floats,
-    covariance: Floats,
-    order: Sequence[int],
-    counted: np.ndarray,
-    confidence: float | None,
-) -> dict[str, object]:
-    """Mean, interval and rank of one model, or why not."""
-    from scipy.special import ndtri
+class _Placed(NamedTuple):
+    """Where a model's numbers come from."""
 
-    n = int(means.n[m, counted].min(initial=np.iinfo(np.int64).max)) if counted.any() else 0
-    if np.isnan(mean[m]):
-        lacking = [s for s, c, v in zip(means.skills, counted, means.mean[m], strict=True) if c and np.isnan(v)]
-        why = f"no score in {', '.join(lacking[:3])}" + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
-        none = dict.fromkeys(("mean", "low", "high", "rank", "probability_best"), why)
-        return {
-            "model": means.models[m],
-            "mean": None,
+    means: SkillMeans
+    share: Floats
+    found: _Weighted
+    confidence: float | None
+    chances: Mapping[int, float]
+
+    def numbers(self, m: int) -> dict[str, Any]:
+        """Mean, interval, rank and probability of one model, or why not."""
+        counted = self.share > 0
+        value = float(self.found.mean[m])
+        known = not np.isnan(value)
+        made: dict[str, Any] = {
+            "model": self.means.models[m],
+            "mean": value if known else None,
+            "rank": 1 + sum(self.found.mean[other] > value + 1e-9 for other in self.found.order) if known else None,
+            "n": int(self.means.n[m, counted].min()) if counted.any() else 0,
+            "sparse": is_sparse(int(self.means.clusters[m, counted].min()) if counted.any() else 0),
+            "probability_best": self.chances.get(m),
             "low": None,
             "high": None,
-            "rank": None,
-            "n": n,
-            "undefined": none,
         }
-    value = float(mean[m])
-    rank = 1 + sum(mean[other] > value + _TINY for other in order)
-    error = float(np.sqrt(max(covariance[m, m], 0.0))) if not np.isnan(covariance[m, m]) else 0.0
-    undefined: dict[str, str] = {}
-    low = high = None
-    if confidence is None:
-        undefined = dict.fromkeys(("low", "high", "probability_best"), "not asked for")
-    elif error <= _TINY:
-        undefined = dict.fromkeys(("low", "high"), "all scores are the same, or there is one instance only")
-    else:
-        half = float(ndtri((1 + confidence) / 2)) * error
-        ends = means.scale or (-np.inf, np.inf)
-        low, high = max(value - half, ends[0]), min(value + half, ends[1])
-    if len(order) < 2:
-        undefined["probability_best"] = "there is no other model"
-    return {
-        "model": means.models[m], "mean": value, "low": low, "high": high, "rank": int(rank), "n": n, "undefined": undefined,
-    }  # fmt: skip
+        if not known:
+            lacking = [
+                s for s, c, v in zip(self.means.skills, counted, self.means.mean[m], strict=True) if c and np.isnan(v)
+            ]
+            why = f"no score in {', '.join(lacking)}" if lacking else "no skill counts"
+            return made | {"undefined": dict.fromkeys(("mean", "low", "high", "rank", "probability_best"), why)}
+        if self.confidence is None:
+            return made | {"undefined": dict.fromkeys(("low", "high", "probability_best"), NOT_ASKED)}
+        if m not in self.found.firm:
+            return made | {"undefined": dict.fromkeys(("low", "high", "probability_best"), _NO_SPREAD)}
+        undefined = {} if m in self.chances else {"probability_best": "there is no other model with an interval"}
+        return made | self._ends(m, value, self.confidence) | {"undefined": undefined}
+
+    def _ends(self, m: int, value: float, confidence: float) -> dict[str, float]:
+        from scipy.special import stdtrit
+
+        error = float(np.sqrt(self.found.covariance[m, m]))
+        half = float(stdtrit(self.found.degrees[m], (1 + confidence) / 2)) * error
+        low, high = self.means.scale or (-np.inf, np.inf)
+        return {"low": max(value - half, low), "high": min(value + half, high)}
 
 
-def _rival(models: Sequence[str], m: int, mean: Floats, order: Sequence[int], cost: Mapping[str, float]) -> int | None:
-    """The best model that is at least as good and as cheap, and better in one; None where there is none."""
-    own = cost.get(models[m])
-    if own is None:
-        return None
-    better = [
-        other
-        for other in order
-        if other != m
-        and models[other] in cost
-        and mean[other] >= mean[m]
-        and cost[models[other]] <= own
-        and (mean[other] > mean[m] or cost[models[other]] < own)
-    ]
-    return better[0] if better else None
+def _rival(models: Sequence[str], m: int, order: Sequence[int], criteria: Sequence[Mapping[str, float]]) -> int | None:
+    """The best model that is nowhere worse (each criterion: higher is better) and somewhere better; None where there is none."""
+    own = [one[models[m]] for one in criteria]
+    for other in order:
+        if all(models[other] in one for one in criteria):
+            theirs = [one[models[other]] for one in criteria]
+            if theirs != own and all(t >= o for t, o in zip(theirs, own, strict=True)):
+                return other
+    return None
