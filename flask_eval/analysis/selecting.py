@@ -222,7 +222,9 @@ class _Placed(NamedTuple):
         made: dict[str, Any] = {
             "model": self.means.models[m],
             "mean": value if known else None,
-            "rank": 1 + sum(self.found.mean[other] > value + 1e-9 for other in self.found.order) if known else None,
+            "rank": 1 + int(sum(self.found.mean[other] > value + 1e-9 for other in self.found.order))
+            if known
+            else None,
             "n": int(self.means.n[m, counted].min()) if counted.any() else 0,
             "sparse": is_sparse(int(self.means.clusters[m, counted].min()) if counted.any() else 0),
             "probability_best": self.chances.get(m),

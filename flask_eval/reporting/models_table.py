@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask_eval.analysis.text import short, visible
 from flask_eval.errors import UserError, nearest
 from flask_eval.records import read_rows
+from flask_eval.reporting.text import listed, name
 
 _HEAD = re.compile(r"(price|speed)\s*(?:\(([^()]*)\))?", re.IGNORECASE)
 
@@ -25,20 +27,31 @@ class ModelsTable:
     """What stands in parentheses behind the column's name, such as `USD per million tokens`."""
     speed_unit: str = ""
 
-    def notes(self, models: Sequence[str]) -> list[str]:
-        """Names that do not meet: in the table only, or without a price where others have one."""
+    def notes(self, rated: Sequence[str], shown: Sequence[str] | None = None) -> list[str]:
+        """Names that do not meet.
+
+        Args:
+            rated: the models that are rated; a name that is not among them is told.
+            shown: those of them that must have a price, or a speed, where others have one; None: all.
+        """
         named = list(dict.fromkeys([*self.prices, *self.speeds]))
         made = [
-            f"--models-table names '{name}', which is not rated{nearest(name, models)}."
-            for name in named
-            if name not in models
+            f"The models table names '{short(one)}', which is not rated{_near(one, rated)}."
+            for one in named
+            if one not in rated
         ]
-        without = [name for name in models if name not in self.prices]
-        if self.prices and without:
-            made.append(
-                f"No price is known for {', '.join(without[:6])}{f' and {len(without) - 6} more' if len(without) > 6 else ''}."
-            )
+        for word, have in (("price", self.prices), ("speed", self.speeds)):
+            without = [name(model).text for model in (rated if shown is None else shown) if model not in have]
+            if have and without:
+                made.append(
+                    f"No {word} is known for {listed(without)}; {'it is' if len(without) == 1 else 'they are'} not placed on the front."
+                )
         return made
+
+
+def _near(one: str, rated: Sequence[str]) -> str:
+    hint = nearest(one, rated)
+    return visible(hint[:200]) if hint.startswith("; did you mean") else ""
 
 
 def read_models_table(path: str | Path) -> ModelsTable:
@@ -52,6 +65,7 @@ def read_models_table(path: str | Path) -> ModelsTable:
     prices: dict[str, float] = {}
     speeds: dict[str, float] = {}
     units: dict[str, str] = {}
+    heads: dict[str, str] = {}
     seen: set[str] = set()
     for place, row in read_rows(path):
         model = str(row.get("model") or "").strip()
@@ -67,6 +81,8 @@ def read_models_table(path: str | Path) -> ModelsTable:
             if not found:
                 raise UserError(f"{place}: unknown column '{head}'{nearest(str(head), ['model', 'price', 'speed'])}")
             kind = found[1].lower()
+            if heads.setdefault(kind, head) != head:
+                raise UserError(f"{place}: '{heads[kind]}' and '{head}' are both a {kind}; keep one of the columns")
             units[kind] = (found[2] or "").strip()
             number = _number(value, place, str(head))
             if number is not None:
