@@ -47,6 +47,12 @@ _WRITTEN = {
 @click.option(
     "--responses", "responses", multiple=True, metavar="F", help="The responses of ratings files, for --items."
 )
+@click.option(
+    "--weights",
+    metavar="SKILL=W,...",
+    help="Your mix of skills; those not named weigh nothing. The page can change it.",
+)
+@click.option("--models-table", metavar="F", help="A table of model, price, speed: what quality costs.")
 @click.option("--interactive", is_flag=True, help="Add interactive figures; plotly stands in the page then (5 MB).")
 @click.option("--png", metavar="DIR", help="Write each figure as PNG and SVG, by plotly: needs flask-eval[images].")
 @click.option("--svg", metavar="DIR", help="Write the page's own figures as SVG files.")
@@ -62,13 +68,16 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
     Examples:
       flask-eval report runs/a --slice flask/hard.txt -o report.html
       flask-eval report runs/a people.csv --certificate judge.json -o report.html
+      flask-eval report runs/a --weights factuality=3,conciseness=1 --models-table prices.csv -o report.html
       flask-eval report runs/a --interactive --svg figures --csv tables --markdown tables.md -o report.html
     """  # noqa: D301
+    from flask_eval.analysis.skill_means import weights_of
     from flask_eval.content import load_slice
     from flask_eval.judging import read_responses
     from flask_eval.reporting import report
     from flask_eval.reporting.images import check_images
     from flask_eval.reporting.items import LIMIT
+    from flask_eval.reporting.models_table import read_models_table
 
     if options["png"]:
         check_images()
@@ -76,7 +85,12 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
     if options["responses"] and limit is None:
         raise UserError("--responses F: texts are shown with the items only; add --items")
     certificate = load_certificate(options["certificate"])
+    known = read_models_table(options["models_table"]) if options["models_table"] else None
     table = open_sources(options)
+    titles = {skill: table.title(skill) for skill in table.skills}
+    weights = weights_of(options["weights"], titles) if options["weights"] is not None else None
+    for note in known.notes(table.models) if known else ():
+        say(note)
     studies = [] if options["no_study"] else _studies(table, options)
     path = report(
         table,
@@ -91,6 +105,8 @@ def report_command(out: str, parts: tuple[str, ...], title: str | None, json_fil
         certificate=certificate,
         items=limit,
         interactive=options["interactive"],
+        weights=weights,
+        models_table=known,
         **{name: options[name] for name in ("png", "svg", "csv", "markdown")},
         responses=read_responses(*options["responses"]) if options["responses"] else (),
     )

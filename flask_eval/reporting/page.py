@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,8 +26,10 @@ from flask_eval.reporting.gallery import subjects
 from flask_eval.reporting.interactive import interactive as interactive_of
 from flask_eval.reporting.items import items_of
 from flask_eval.reporting.markdown import markdown as markdown_of
+from flask_eval.reporting.models_table import ModelsTable
 from flask_eval.reporting.scripts import json_text, script
 from flask_eval.reporting.sections import Numbers, Setting, coverage_words, numbers, section
+from flask_eval.reporting.selection import chooser
 from flask_eval.reporting.study_section import study_section
 from flask_eval.reporting.tables import Table, coverage_table, study_table
 from flask_eval.reporting.text import counted
@@ -69,6 +71,8 @@ def report(
     svg: str | Path | None = None,
     csv: str | Path | None = None,
     markdown: str | Path | None = None,
+    weights: Mapping[str, float] | None = None,
+    models_table: ModelsTable | None = None,
 ) -> Path:
     """Write one self-contained HTML page; nothing in it is fetched, and no number needs a script.
 
@@ -93,6 +97,8 @@ def report(
         svg: a folder for the page's own figures as SVG files; needs neither.
         csv: a folder for the same numbers as CSV, a table a file.
         markdown: a file for the page's tables in Markdown.
+        weights: by skill, for the choice of a model; skills without one weigh nothing. None: the same for all.
+        models_table: prices and speeds of the models (`read_models_table`).
 
     Returns:
         The page's path.
@@ -111,6 +117,9 @@ def report(
     listed = items_of(codes, slices, items) if items is not None else None
     if listed is not None:
         scripts.append(script("items"))
+    choice = chooser(codes, raters, weights, models_table, confidence=confidence, resamples=resamples, seed=seed)
+    if choice is not None and choice.groups:
+        scripts.append(script("selection"))
     shown = subjects(codes, made, raters)
     pictures = exports.drawn(shown)
     live = interactive_of(shown) if interactive else None
@@ -144,6 +153,7 @@ def report(
             "items": listed,
             "notes": notes,
             "live": live,
+            "chooser": choice,
             "method": _method(made, codes),
             "version": flask_eval.__version__,
             "radar_geometry": radar,
@@ -157,6 +167,7 @@ def report(
     with replacing(target) as handle:
         handle.write(html)
     record = _record(said, made, outcomes) | _studied(agreements)
+    record |= {"selection": choice.selection.to_dict()} if choice else {}
     if data is not None:
         with replacing(Path(data)) as handle:
             json.dump(record, handle, indent=1, allow_nan=False)
