@@ -109,7 +109,7 @@ class Raw:
 
 def prompt_digest(body: dict[str, Any]) -> str:
     """The digest of what the model is shown: system and messages."""
-    shown = json.dumps([body.get("system"), body.get("messages")], sort_keys=True)
+    shown = json.dumps([body.get("system"), body.get("messages") or body.get("prompt")], sort_keys=True)
     return hashlib.sha256(shown.encode()).hexdigest()
 
 
@@ -207,8 +207,23 @@ def anthropic_answer(body: dict[str, Any], text: str, finish: str) -> dict[str, 
     }
 
 
+def continued(body: dict[str, Any], text: str, finish: str) -> dict[str, Any]:
+    """A text continued, as servers answer at /completions."""
+    choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
+    usage = {"prompt_tokens": len(body["prompt"]) // 4, "completion_tokens": len(text) // 4}
+    return {
+        "id": "cmpl-1",
+        "object": "text_completion",
+        "created": 1,
+        "model": body["model"],
+        "choices": [choice],
+        "usage": usage,
+    }
+
+
 ROUTES: dict[str, Callable[[dict[str, Any], str, str], dict[str, Any]]] = {
     "/v1/chat/completions": openai_answer,
+    "/v1/completions": continued,
     "/v1/messages": anthropic_answer,
 }
 

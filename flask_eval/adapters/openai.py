@@ -18,6 +18,9 @@ from flask_eval.schema import Completion, JudgeCard, Request
 OURS = frozenset({"model", "messages", "stream", "n"})
 """What a request holds anyway; a card's settings cannot change it."""
 
+PROMPT = "prompt"
+"""The role of a text that is continued, in place of a chat."""
+
 
 def open_card(card: JudgeCard, timeout: float) -> OpenAIAdapter:
     """The adapter for a card of OpenAI's API.
@@ -62,9 +65,7 @@ class OpenAIAdapter:
         try:
             # the client's own timeout starts anew with each byte
             async with asyncio.timeout(self._timeout):
-                raw = await self._client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=body.pop("messages"), extra_body=body
-                )
+                raw = await self._sent(body)
         except openai.APIStatusError as error:
             said = error.response
             fault = self._faults.answered(
@@ -75,8 +76,19 @@ class OpenAIAdapter:
         except ValueError as error:
             fault = self._faults.unsendable(error)
         else:
-            return self._read(raw.content, time.perf_counter() - began)
+            return self._read(raw.content, time.perf_counter() - began, continued=_continued(request))
         raise fault  # out here, so that it does not carry the SDK's error, which holds the request and its key
+
+    async def _sent(self, body: dict[str, Any]) -> Any:
+        """The raw answer: of a chat, or of a text that is continued (one message of the role `prompt`)."""
+        messages = body.pop("messages")
+        if messages and messages[0]["role"] == PROMPT:
+            return await self._client.completions.with_raw_response.create(
+                model=self._model, prompt=messages[0]["content"], extra_body=body
+            )
+        return await self._client.chat.completions.with_raw_response.create(
+            model=self._model, messages=messages, extra_body=body
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -98,9 +110,9 @@ class OpenAIAdapter:
         messages = [{"role": role, "content": content} for role, content in request.messages]
         return {"messages": messages, **settings}
 
-    def _read(self, body: bytes, seconds: float) -> Completion:
+    def _read(self, body: bytes, seconds: float, *, continued: bool) -> Completion:
         data = json_object(body)
-        choice = _first(data)
+        choice = _first(data, continued=continued)
         if data is None or choice is None:
             raise self._no_completion(data, body)
         text, finish = _said(choice)
@@ -123,9 +135,16 @@ class OpenAIAdapter:
         return self._faults.broken("no choices" if data is not None else "not JSON")
 
 
-def _first(data: dict[str, Any] | None) -> dict[str, Any] | None:
+def _continued(request: Request) -> bool:
+    return bool(request.messages) and request.messages[0][0] == PROMPT
+
+
+def _first(data: dict[str, Any] | None, *, continued: bool) -> dict[str, Any] | None:
     choices = (data or {}).get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
+    if continued:
+        said = isinstance(first, dict) and isinstance(first.get("text"), str)
+        return {**first, "message": {"content": first["text"]}} if said else None
     return first if isinstance(first, dict) and isinstance(first.get("message"), dict) else None
 
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check your own files: rubrics, judge cards, instances, responses ..."),
     "import": ("import_", "Turn other people's formats into ours."),
     "annotate": ("annotate", "Give instances domains, skills, difficulty, checklists, references."),
+    "respond": ("respond", "Ask models for responses to instances."),
     "score": ("score", "Judge responses skill by skill, into a run."),
     "status": ("status", "Tell a run's coverage, outcomes, tokens and cost."),
     "reparse": ("reparse", "Read a run's recorded completions anew, without a call."),

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Hashable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask_eval.calling.asking import Asking, ask, calls_folder, open_calls
+from flask_eval.calling.asking import Asking, ask, open_calls
 from flask_eval.calling.engine import Tally
-from flask_eval.calling.keys import call_key
-from flask_eval.calling.price import cost, price_of
-from flask_eval.calling.tokens import count_tokens
+from flask_eval.calling.price import price_of
 from flask_eval.judging import read_instances
-from flask_eval.ledger import Ledger
 from flask_eval.records import write_jsonl
-from flask_eval.schema import Call, Completion, Instance, Request, Response, is_empty
+from flask_eval.responding import OUTCOMES, Manner, estimate, outcome_of, requests, rows
 from flask_eval.studies.study.checked import Asked, Checked
 from flask_eval.studies.study.digests import of_source, of_value
 from flask_eval.studies.study.schema import ModelPart
@@ -25,9 +20,6 @@ from flask_eval.studies.study.steps import Ended, Session, Step
 
 ASSUMED_TOKENS = 300
 """What a dry run takes as the length of a response."""
-
-OUTCOMES = ("answered", "empty", "truncated", "refused", "failed")
-"""What came of asking for a response; all but the failed ones are kept in the file."""
 
 
 def respond_steps(checked: Checked, needs: tuple[str, ...], files: dict[str, Path]) -> list[Step]:
@@ -50,17 +42,6 @@ def respond_steps(checked: Checked, needs: tuple[str, ...], files: dict[str, Pat
         )
         for model in checked.models
     ]
-
-
-def outcome_of(completion: Completion | None) -> str:
-    """What came of asking for a response."""
-    if completion is None:
-        return "failed"
-    if completion.finish in ("refusal", "content_filter"):
-        return "refused"
-    if is_empty(completion.text):
-        return "empty"
-    return "truncated" if completion.finish == "length" else "answered"
 
 
 def _options(model: Asked) -> ModelPart:
@@ -96,36 +77,25 @@ def _system(checked: Checked, part: ModelPart) -> str | None:
 # ---- what is asked ------------------------------------------------------------------------------------------------
 
 
-def _requests(checked: Checked, model: Asked, instances: list[Instance]) -> Iterator[tuple[Hashable, Request]]:
-    """(instance, sample) with its request: system prompt, worked examples, earlier turns, instruction."""
+def _manner(checked: Checked, model: Asked) -> Manner:
+    """System prompt, worked examples and samples of a model."""
     part = _options(model)
-    system = _system(checked, part)
-    before = (("system", system),) if system else ()
     shots = read_instances(checked.beside(part.shots.file)) if part.shots else []
-    settings = tuple(sorted(model.card.settings.items()))
-    for one in instances:
-        turns = tuple((turn.role, turn.content) for turn in one.messages)
-        messages = (*before, *_shown(part, shots, one, checked.study.seed), *turns, ("user", one.instruction))
-        for sample in range(part.samples):
-            yield (one.id, sample), Request(messages, (), settings, sample)
-
-
-def _shown(part: ModelPart, shots: list[Instance], instance: Instance, seed: int) -> tuple[tuple[str, str], ...]:
-    """The worked examples before an instruction, never the instance itself."""
-    if part.shots is None:
-        return ()
-    others = [one for one in shots if one.reference]
-    drawn = random.Random(f"{seed}:{instance.id}" if part.shots.per == "instance" else str(seed))  # noqa: S311 (no secret)
-    drawn.shuffle(others)
-    kept = [one for one in others if one.id != instance.id and one.instruction != instance.instruction]
-    pairs = (((("user", one.instruction), ("assistant", one.reference[0]))) for one in kept[: part.shots.count])
-    return tuple(turn for pair in pairs for turn in pair)
+    return Manner(
+        samples=part.samples,
+        system=_system(checked, part),
+        shots=tuple(shots),
+        count=part.shots.count if part.shots else 0,
+        per=part.shots.per if part.shots else "run",
+        seed=checked.study.seed,
+    )
 
 
 def _respond(checked: Checked, model: Asked, file: Path, session: Session) -> Ended:
     part, price = _options(model), price_of(model.card)
     instances = read_instances(str(checked.out / "instances.jsonl"))
-    total, tally = len(instances) * part.samples, Tally()
+    total, tally, manner = len(instances) * part.samples, Tally(), _manner(checked, model)
+    order = [(one.id, sample) for one in instances for sample in range(part.samples)]
     how = Asking(part.concurrency or session.concurrency, session.left, session.first_wait)
     with (
         open_calls(file, durable=session.durable) as ledger,
@@ -133,7 +103,7 @@ def _respond(checked: Checked, model: Asked, file: Path, session: Session) -> En
     ):
         found = ask(
             model.card,
-            _requests(checked, model, instances),
+            requests(instances, model.card.settings, manner),
             ledger,
             how,
             again=lambda _, __, call: outcome_of(call.completion) in part.retry,
@@ -141,7 +111,7 @@ def _respond(checked: Checked, model: Asked, file: Path, session: Session) -> En
             on_progress=lambda done, counted: show(done, f"{counted.answered:,} calls"),
         )
     session.pay(None if price is None else tally.cost_usd)
-    kept = write_jsonl(file, _rows(model, found))
+    kept = write_jsonl(file, rows(model.card, model.card.name, found, order))
     counts = Counter(outcome_of(call.completion) for call in found.values())
     outcomes = {name: counts[name] for name in OUTCOMES if counts[name]}
     result = {
@@ -156,40 +126,7 @@ def _respond(checked: Checked, model: Asked, file: Path, session: Session) -> En
     return Ended(words, result, tally.stopped_by if len(found) < total else "", not counts["failed"])
 
 
-def _rows(model: Asked, found: dict[Any, Call]) -> Iterator[dict[str, Any]]:
-    """The responses as records; what failed is none."""
-    settings = {"adapter": model.card.adapter, "model": model.card.model, **model.card.settings}
-    for (instance, sample), call in found.items():
-        if call.completion is not None:
-            yield Response(
-                instance=instance,
-                model=model.card.name,
-                text=call.completion.text,
-                sample=sample,
-                finish=call.completion.finish,
-                settings=settings,
-            ).model_dump(mode="json")
-
-
 def _estimate(checked: Checked, model: Asked, file: Path, ready: bool) -> dict[str, Any]:  # noqa: FBT001 (called through Step)
     """Calls still to come; their input tokens are counted, those of the responses assumed."""
-    from flask_eval.adapters import open_adapter
-
-    adapter = open_adapter(model.card, concurrency=1, sends=False)
-    held = calls_folder(file) / "ledger.sqlite"
-    ledger = Ledger(held, read_only=True) if held.is_file() else None
-    tokens = {"input": 0, "cacheable": 0, "output": 0}
-    keys: set[str] = set()
-    try:
-        for _, request in _requests(checked, model, list(checked.instances)):
-            key = call_key(adapter.identity(request), request)
-            if key in keys or (ledger is not None and ledger.answered(key)):
-                continue
-            keys.add(key)
-            tokens["input"] += sum(count_tokens(content) for _, content in request.messages)
-            tokens["output"] += ASSUMED_TOKENS
-    finally:
-        if ledger is not None:
-            ledger.close()
-    usd = cost(price_of(model.card), tokens["input"], 0, tokens["output"])
-    return {"calls": len(keys), "tokens": tokens, "cost_usd": {"sync": usd}, "upper": not ready}
+    found = estimate(list(checked.instances), {model.card.name: model.card}, out=file, manner=_manner(checked, model))
+    return {"calls": found["calls"], "tokens": found["tokens"], "cost_usd": found["cost_usd"], "upper": not ready}

@@ -1,0 +1,227 @@
+"""Ask several models for responses to the same instances, and write them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flask_eval.calling.asking import Asking, ask, calls_folder, open_calls
+from flask_eval.calling.engine import Tally
+from flask_eval.calling.keys import call_key
+from flask_eval.calling.price import cost, price_of
+from flask_eval.calling.tokens import count_tokens
+from flask_eval.content import load_judge
+from flask_eval.errors import UserError
+from flask_eval.ledger import Ledger
+from flask_eval.records import write_jsonl
+from flask_eval.responding.asking import OUTCOMES, Manner, outcome_of, requests, rows
+from flask_eval.schema import Call, Instance, JudgeCard
+
+ASSUMED_TOKENS = 300
+"""What a dry run takes as the length of a response."""
+
+PLAIN, USUAL = Manner(), Asking()
+SCHEMES = ("openai:", "anthropic:", "litellm:")
+
+
+@dataclass(frozen=True)
+class Responded:
+    """What came of it."""
+
+    result: dict[str, Any]
+    """What `respond --json` writes."""
+    stopped_by: str
+    """Why work is left; empty where none is."""
+
+
+def models_of(
+    names: Sequence[str], *, base_url: str | None = None, settings: Mapping[str, Any] | None = None
+) -> dict[str, JudgeCard]:
+    """The models by the name that stands in their responses: a card's name, or MODEL of `ADAPTER:MODEL`.
+
+    Raises:
+        UserError: no such card, a kind that answers nothing (`replay:`, `metric:`), or two models of one name.
+    """
+    found: dict[str, JudgeCard] = {}
+    for typed in names:
+        card = load_judge(typed, base_url=base_url)
+        if card.adapter not in ("openai", "anthropic", "litellm"):
+            raise UserError(f"--model {typed}: cannot be asked for responses; name a card, or ADAPTER:MODEL")
+        if settings:
+            card = card.model_copy(update={"settings": {**card.settings, **settings}})
+        name = card.model if typed.startswith(SCHEMES) else card.name
+        if name in found:
+            raise UserError(f"--model {typed}: two models are called '{name}'; give one a card with a name of its own")
+        found[name] = card
+    if not found:
+        raise UserError("--model: name at least one model")
+    return found
+
+
+def respond(
+    instances: Sequence[Instance],
+    models: Mapping[str, JudgeCard],
+    *,
+    out: str | Path,
+    manner: Manner = PLAIN,
+    how: Asking = USUAL,
+    retry: Sequence[str] = (),
+    durable: bool = False,
+    on_progress: Callable[[int, Tally], None] = lambda *_: None,
+) -> Responded:
+    """Ask each model for responses; what was answered before is not asked again.
+
+    Args:
+        instances: what is asked.
+        models: name: card, as `models_of` gives them.
+        out: one file for all, or a folder (one that is there, or ending in `/`) for a file a model. The calls stand beside it.
+        manner: system prompt, examples, samples.
+        how: concurrency and budget, of all models together.
+        retry: outcomes that are asked again although they were answered: empty, truncated, refused.
+        durable: sync each call to disk.
+        on_progress: told how many responses are there, of all models.
+
+    Raises:
+        UserError: a card cannot be called as it stands, an outcome is unknown, or the place is taken; nothing was called.
+    """
+    _check(models, manner, retry)
+    folder = str(out).endswith(("/", "\\")) or Path(out).is_dir()
+    order = [(one.id, sample) for one in instances for sample in range(manner.samples)]
+    began, tally, priced = time.monotonic(), Tally(), True
+    answered: dict[str, dict[Any, Call]] = {}
+    spent = 0.0
+    with open_calls(out, durable=durable) as ledger:
+        for name, card in models.items():
+            done = sum(map(len, answered.values()))
+            own, price = Tally(), price_of(card)
+            left = None if how.budget is None else max(how.budget - spent, 0.0)
+            answered[name] = ask(
+                card,
+                requests(instances, card.settings, manner),
+                ledger,
+                replace(how, budget=left),
+                again=lambda _, __, call: outcome_of(call.completion) in retry,
+                tally=own,
+                on_progress=lambda n, counted, before=done: on_progress(before + n, counted),  # type: ignore[misc]
+            )
+            spent, priced = spent + own.cost_usd, priced and price is not None
+            _add(tally, own)
+            if own.stopped_by:
+                break
+    files = _write(out, models, answered, order, folder=folder)
+    left_over = len(order) * len(models) - sum(map(len, answered.values()))
+    result = {
+        "models": {name: _counts(answered.get(name, {})) for name in models},
+        "calls": {"sent": tally.sent, "answered": tally.answered, "failed": tally.failed},
+        "tokens": {"input": tally.input_tokens, "cached": tally.cached_tokens, "output": tally.output_tokens},
+        "cost_usd": spent if priced else None,
+        "seconds": time.monotonic() - began,
+        "left": left_over,
+        "files": files,
+        "last_error": tally.last_error,
+    }
+    if not priced:
+        result["undefined"] = {"cost_usd": "no price is known for at least one model; add `price` to its card"}
+    return Responded(result, tally.stopped_by if left_over else "")
+
+
+def _check(models: Mapping[str, JudgeCard], manner: Manner, retry: Sequence[str]) -> None:
+    for outcome in retry:
+        if outcome not in OUTCOMES or outcome == "answered":
+            raise UserError(f"--retry {outcome}: write one of {', '.join(OUTCOMES[1:])}")
+    for name, card in models.items():
+        if manner.completion and card.adapter != "openai":
+            raise UserError(f"--completion: '{name}' is called through {card.adapter}, which only chats; leave it out")
+
+
+def _add(tally: Tally, own: Tally) -> None:
+    """Count one model's calls among all."""
+    for name in ("sent", "answered", "failed", "input_tokens", "cached_tokens", "output_tokens"):
+        setattr(tally, name, getattr(tally, name) + getattr(own, name))
+    tally.last_error = own.last_error or tally.last_error
+    tally.stopped_by = own.stopped_by or tally.stopped_by
+
+
+def _counts(found: Mapping[Any, Call]) -> dict[str, Any]:
+    counts = Counter(outcome_of(call.completion) for call in found.values())
+    return {
+        "responses": sum(counts.values()) - counts["failed"],
+        "outcomes": {name: counts[name] for name in OUTCOMES if counts[name]},
+    }
+
+
+def _write(
+    out: str | Path,
+    models: Mapping[str, JudgeCard],
+    answered: Mapping[str, Mapping[Any, Call]],
+    order: Sequence[tuple[str, int]],
+    *,
+    folder: bool,
+) -> list[str]:
+    """Write what is there; a model that answered nothing has no file of its own."""
+    if not folder:
+        write_jsonl(out, (row for name, found in answered.items() for row in rows(models[name], name, found, order)))
+        return [str(out)]
+    files = []
+    for name, found in answered.items():
+        made = list(rows(models[name], name, found, order))
+        if made:
+            path = Path(out) / f"{_file_name(name)}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_jsonl(path, made)
+            files.append(str(path))
+    return files
+
+
+def _file_name(model: str) -> str:
+    """A model's name as a file's: no separators, no leading dot."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in model).lstrip(".") or "model"
+
+
+def estimate(
+    instances: Sequence[Instance], models: Mapping[str, JudgeCard], *, out: str | Path | None, manner: Manner = PLAIN
+) -> dict[str, Any]:
+    """Calls still to come; their input tokens are counted, those of the responses assumed (`respond --dry-run --json`)."""
+    from flask_eval.adapters import open_adapter
+
+    _check(models, manner, ())
+    held = None if out is None else calls_folder(out) / "ledger.sqlite"
+    ledger = Ledger(held, read_only=True) if held is not None and held.is_file() else None
+    calls, tokens, usd = 0, {"input": 0, "cacheable": 0, "output": 0}, 0.0
+    unpriced = []
+    try:
+        for name, card in models.items():
+            adapter = open_adapter(card, concurrency=1, sends=False)
+            keys: set[str] = set()
+            sizes = 0
+            for _, request in requests(instances, card.settings, manner):
+                key = call_key(adapter.identity(request), request)
+                if key not in keys and not (ledger is not None and ledger.answered(key)):
+                    keys.add(key)
+                    sizes += sum(count_tokens(content) for _, content in request.messages)
+            calls += len(keys)
+            tokens["input"] += sizes
+            tokens["output"] += ASSUMED_TOKENS * len(keys)
+            one = cost(price_of(card), sizes, 0, ASSUMED_TOKENS * len(keys))
+            if one is None:
+                unpriced.append(name)
+            else:
+                usd += one
+    finally:
+        if ledger is not None:
+            ledger.close()
+    result: dict[str, Any] = {
+        "instances": len(instances),
+        "models": list(models),
+        "calls": calls,
+        "tokens": tokens,
+        "cost_usd": {"sync": None if unpriced else usd},
+        "output_tokens_per_response": ASSUMED_TOKENS,
+    }
+    if unpriced:
+        result["undefined"] = {"cost_usd": f"no price is known for {', '.join(unpriced)}; add `price` to its card"}
+    return result
