@@ -142,9 +142,8 @@ def _continued(request: Request) -> bool:
 def _first(data: dict[str, Any] | None, *, continued: bool) -> dict[str, Any] | None:
     choices = (data or {}).get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    if continued:
-        said = isinstance(first, dict) and isinstance(first.get("text"), str)
-        return {**first, "message": {"content": first["text"]}} if said else None
+    if continued and isinstance(first, dict):
+        return {**first, "message": {"content": first["text"]}} if isinstance(first.get("text"), str) else None
     return first if isinstance(first, dict) and isinstance(first.get("message"), dict) else None
 
 
