@@ -49,10 +49,10 @@ def embedded(means: SkillMeans, found: Selection, titles: Sequence[Name], known:
     record: dict[str, Any] = {
         "models": [name(model).text for model in means.models],
         "skills": [title.text for title in titles],
-        "shares": [found.weights[skill] for skill in means.skills],
+        "shares": [_short(found.weights[skill]) for skill in means.skills],
         "means": [_short(value) for value in means.mean.ravel()],
         "n": means.n.ravel().tolist(),
-        "clusters": means.clusters.ravel().tolist(),
+        "clusters": None if (means.n == means.clusters).all() else means.clusters.ravel().tolist(),
         "all": means.all_clusters.tolist(),
         "few": FEW,
         "scale": means.scale,
@@ -64,11 +64,11 @@ def embedded(means: SkillMeans, found: Selection, titles: Sequence[Name], known:
         return record
     text, bits = packed(means.covariance)
     return record | {
-        "errors": [_short(value) for value in errors],
-        "correlations": text,
+        "errors": [_short(value, 4) for value in errors],
+        "packed": text,
         "bits": bits,
         "z": round(float(ndtri(1 - alpha / 2)), 5),
-        "holm": [round(float(ndtri(1 - alpha / 2 / (found.tests - k))), 4) for k in range(pairs)],
+        "holm": [round(float(ndtri(1 - alpha / 2 / (max(found.tests, pairs) - k))), 4) for k in range(pairs)],
         "draws": PAGE_DRAWS,
         "seed": found.seed % 2**32,
     }
@@ -99,5 +99,5 @@ def unpacked(text: str, bits: int, errors: Sequence[float | None]) -> Floats:
     return np.asarray(made * np.outer(spread, spread), np.float64)
 
 
-def _short(value: float) -> float | None:
-    return None if np.isnan(value) else float(f"{value:.7g}")
+def _short(value: float, digits: int = 6) -> float | None:
+    return None if np.isnan(value) else float(f"{value:.{digits}g}")
