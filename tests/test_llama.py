@@ -69,7 +69,7 @@ def test_responses_are_asked_for_scored_and_reported_over_real_http(tmp_path, ru
     assert code == 0, err
     page = (tmp_path / "page.html").read_text()
     assert "tiny" in page
-    assert "Length and score" in page
+    assert "liked" in page
 
 
 def test_a_better_response_gets_a_higher_score_from_a_real_model(tmp_path, run, server) -> None:
