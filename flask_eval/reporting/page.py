@@ -119,7 +119,7 @@ def report(
         scripts.append(script("items"))
     choice = chooser(codes, raters, weights, models_table, confidence=confidence, resamples=resamples, seed=seed)
     if choice is not None and choice.groups:
-        scripts.append(script("selection"))
+        scripts += [*([script("selection_front")] if choice.has_front else []), script("selection")]
     shown = subjects(codes, made, raters)
     pictures = exports.drawn(shown)
     live = interactive_of(shown) if interactive else None

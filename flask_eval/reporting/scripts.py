@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 def script(name: str) -> tuple[Markup, str]:
     """A shipped script (`reports/NAME.js`) as it stands in the page, and its source expression for the policy.
 
+    Indents and lines that are a comment are left out, so a text of several lines cannot stand in a script.
+
     Raises:
         ValueError: the script's text would end its element.
     """
-    return allowed(text_of(folder("reports") / f"{name}.js"))
+    lines = (line.strip() for line in text_of(folder("reports") / f"{name}.js").splitlines())
+    return allowed("".join(f"{line}\n" for line in lines if line and not line.startswith("//")))
 
 
 def allowed(text: str) -> tuple[Markup, str]:
