@@ -19,7 +19,6 @@ SHADES = 8
 """Steps of the field's shading, light to dark."""
 SIDE = 3
 """Steps of a model's difference on each side of the field."""
-_CELL = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def heat(rows: Sequence[SliceRow], dimension: str, skills: Sequence[SkillHead]) 
         maps=maps,
         map_words=words,
         legend=legend,
-        size=(len(columns) * _CELL, len(skills) * _CELL),
+        size=(len(columns), len(skills)),
     )
 
 
@@ -146,7 +145,7 @@ def _maps(
     )
     words = (
         f"Each model against the median of the models, cell by cell; rows and columns as in the table above. Left white: less than {step / 2:g} "
-        "away, or not rated. An outline: too few instances. Single cells rest on few instances, so look for rows and columns, not for cells."
+        "away, or not rated. A small mark: too few instances. Single cells rest on few instances, so look for rows and columns, not for cells."
     )
     return made, words, _legend(step)
 
@@ -163,10 +162,9 @@ def _paths(cells: Mapping[tuple[int, int], tuple[float, bool]], step: float) -> 
     made: dict[str, list[str]] = defaultdict(list)
     for (x, y), (far, sparse) in cells.items():
         place = _step_of(far, step)
-        if place and sparse:
-            made[f"{'u' if place > 0 else 'd'}o"].append(f"M{x * _CELL + 1.5:g} {y * _CELL + 1.5:g}h5v5h-5z")
-        elif place:
-            made[_class(place)].append(f"M{x * _CELL} {y * _CELL + 4}h8")  # a stroke as wide as a cell
+        if place:  # a dot with square ends, as wide as the sheet says
+            side = "u" if place > 0 else "d"
+            made[f"{side}o" if sparse else _class(place)].append(f"M{x} {y}h0")
     return tuple((key, "".join(parts)) for key, parts in sorted(made.items()))
 
 

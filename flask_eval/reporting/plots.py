@@ -174,7 +174,7 @@ def _panel(
         mark=mark,
         height=bottom + 16,
         labels=tuple(
-            Label("", short(place * _LINE + 12.5), name(one.model, _NAME).text, one.leads)
+            Label("", short(place * _LINE + 13), name(one.model, _NAME).text, one.leads)
             for place, one in enumerate(order)
         ),
         grid="".join(f"M{tick.at} 0V{bottom}" for tick in at),
