@@ -134,7 +134,7 @@
       fill(row.cells[3], range(r.ends[m]) ?? DASH);
       fill(row.cells[4], percent(r.chance[m]));
       fill(row.cells[5], r.least(n, m).toLocaleString("en"));
-      const clearly = errors ? (r.better[m].has(rival) ? ", significantly" : ", not significantly") : "";
+      const clearly = errors ? (r.better[m].has(rival) ? ": significantly better" : ": not significantly better") : "";
       if (fronted && !r.placed.includes(m)) fill(row.lastElementChild, DASH);
       else if (fronted) rival === undefined ? fill(row.lastElementChild, "yes") : fill(row.lastElementChild, "no", models[rival] + clearly);
       row.classList.toggle("f", r.least(clusters, m) < few);

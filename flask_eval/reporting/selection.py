@@ -267,10 +267,9 @@ def _front(choice: Choice) -> tuple[str, str]:
         return number(None), ""
     if choice.beaten_by is None:
         return "yes", ""
-    clearly = (
-        "" if choice.beaten_clearly is None else (", significantly" if choice.beaten_clearly else ", not significantly")
-    )
-    return "no", f"{name(choice.beaten_by).text}{clearly}"
+    word = "significantly" if choice.beaten_clearly else "not significantly"
+    after = "" if choice.beaten_clearly is None else f": {word} better"
+    return "no", f"{name(choice.beaten_by).text}{after}"
 
 
 def _plain(value: float | None) -> str:
