@@ -98,6 +98,18 @@ def test_a_study_runs_from_one_file_to_the_page_and_is_skipped_the_next_time(tmp
     assert (out / "report.html").stat().st_mtime_ns == before
 
 
+def test_weights_and_prices_reach_the_page_and_a_changed_price_redoes_it_alone(tmp_path):
+    (tmp_path / "models.csv").write_text("model,price\nalpha,2\nbeta,1\n")
+    file = offline(tmp_path, report={"weights": {"Factuality": 3, "harmlessness": 1}, "models_table": "models.csv"})
+    assert run_study(file).stopped_by == ""
+    record = json.loads((tmp_path / "results" / "report.json").read_text())["selection"]
+    weights = [one["weights"] for one in ([record] if isinstance(record, dict) else record)]
+    assert weights[0]["factuality"] == 0.75
+    assert done(run_study(file)) == []
+    (tmp_path / "models.csv").write_text("model,price\nalpha,2\nbeta,3\n")
+    assert done(run_study(file)) == ["report"]
+
+
 def responses_edit(folder, text="alpha says otherwise."):
     rows = [json.loads(line) for line in (folder / "responses.jsonl").read_text().splitlines()]
     rows[0]["text"] = text
@@ -259,6 +271,9 @@ FAULTS = {
         "3:16: the page would take the place of 'responses.jsonl'",
     ),
     "an unknown dimension": ("judges: metric:rouge_l\ncompare: {by: dificulty}", "3:15: there is no dimension 'dificulty'; did you mean"),
+    "an unknown skill with a weight": ("judges: metric:rouge_l\nreport:\n  weights: {factualty: 3}", "4:12: no skill is called 'factualty'; did you mean"),
+    "no weight above 0": ("judges: metric:rouge_l\nreport:\n  weights: {factuality: 0}", "4:12: at least one weight must be above 0"),
+    "no table of models": ("judges: metric:rouge_l\nreport:\n  models_table: nowhere.csv", "4:17: "),
     "an unknown skill": ("judges: metric:rouge_l\ncompare:\n  fail_under: {factualty: 3}", "4:15: no skill is called 'factualty'; did you mean"),
     "a budget without a price": (
         "judges: [{model: a, base_url: 'http://203.0.113.5/v1'}]\nbudget: 1",

@@ -91,6 +91,8 @@ class Concluding:
                 [found["options"], study.name, study.agree.model_dump(mode="json"), study.compare.margin]
             )
             found["responses"] = of_records(self.checked.responses)
+            if study.report.models_table is not None:
+                found["models table"] = of_source(self.checked.beside(study.report.models_table))
         return found
 
     def _table(self) -> RatingTable:
@@ -191,6 +193,7 @@ class Concluding:
     def _report(self, _: Session) -> Ended:
         from flask_eval.reporting import report
         from flask_eval.reporting.items import LIMIT
+        from flask_eval.reporting.models_table import read_models_table
 
         checked, part, table = self.checked, self.checked.study.report, self._table()
         kinds = set(table.raters.values())
@@ -208,6 +211,8 @@ class Concluding:
             margin=checked.study.compare.margin,
             items=listed,
             responses=responses_of(checked, dict(self.asked), known) if listed else (),
+            weights=self._weights(table),
+            models_table=None if part.models_table is None else read_models_table(checked.beside(part.models_table)),
             interactive=part.interactive,
             svg=checked.out / "figures" if part.svg else None,
             png=checked.out / "pictures" if part.png else None,
@@ -216,6 +221,18 @@ class Concluding:
             **self._settings(),
         )
         return Ended(f"{page} ({page.stat().st_size / 1000:,.0f} kB)", {"page": str(page)})
+
+    def _weights(self, table: RatingTable) -> dict[str, float] | None:
+        """The study's weights by the skills of the ratings, as `report --weights` reads them."""
+        from flask_eval.analysis.skill_means import weights_of
+
+        given = self.checked.study.report.weights
+        if given is None:
+            return None
+        return weights_of(
+            ",".join(f"{skill}={weight:g}" for skill, weight in given.items()),
+            {s: table.title(s) for s in table.skills},
+        )
 
 
 def _unscaled(table: RatingTable) -> list[str]:

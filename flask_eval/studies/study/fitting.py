@@ -11,6 +11,7 @@ from flask_eval.judging import open_run
 from flask_eval.judging.inputs import in_slice
 from flask_eval.ratings import DIMENSIONS
 from flask_eval.reporting.images import check_images
+from flask_eval.reporting.models_table import read_models_table
 from flask_eval.studies.study.checked import Checked, Collected, Path_
 
 
@@ -112,6 +113,21 @@ def conclusions(todo: Collected, found: Checked) -> None:
     rater = study.compare.rater
     if rater is not None and found.judges and rater not in (names := [one.card.name for one in found.judges]):
         todo.fault(f"no judge is called '{rater}'{nearest(rater, names)}", "compare", "rater")
-    if study.report.png:
+    _page(todo, skills)
+
+
+def _page(todo: Collected, skills: list[str]) -> None:
+    """What the page would stumble over: weights, the table of models, pictures."""
+    part = todo.study.report
+    weights = part.weights or {}
+    for name in weights:
+        if name not in skills or name == OVERALL:
+            todo.fault(f"no skill is called '{name}'{nearest(name, skills)}", "report", "weights")
+    if part.weights is not None and not any(weights.values()):
+        todo.fault("at least one weight must be above 0", "report", "weights")
+    if part.models_table is not None:
+        with todo.at("report", "models_table"):
+            read_models_table(todo.beside(part.models_table))
+    if part.png:
         with todo.at("report", "png"):
             check_images()

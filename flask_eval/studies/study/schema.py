@@ -193,6 +193,10 @@ class ReportPart(Record):
     items: Annotated[bool | int, BeforeValidator(_items, json_schema_input_type=bool | Count)] = Field(
         default=False, description="List single items; a number: at most so many."
     )
+    weights: dict[Slug, Annotated[float, Field(ge=0)]] | None = Field(
+        None, description="Weights of skills where the page begins; skills that are left out weigh nothing."
+    )
+    models_table: str | None = Field(None, description="A table of model, price and speed.")
     interactive: bool = Field(default=False, description="Add interactive figures (5 MB).")
     svg: bool = Field(default=False, description="Write the figures as SVG files into figures/.")
     png: bool = Field(default=False, description="Write them as PNG and SVG into pictures/; needs flask-eval[images].")
