@@ -43,7 +43,7 @@ def read(path: Path) -> list[dict]:
 
 def test_responses_are_asked_for_scored_and_reported_over_real_http(tmp_path, run, server) -> None:
     instances, _ = write_study(tmp_path)
-    out = tmp_path / "responses.jsonl"
+    out = tmp_path / "answers.jsonl"
     words = ("respond", instances, "--model", "openai:tiny,openai:other", "--base-url", server.url, "-o", out)
     code, text, err = run(*words, "--settings", "max_tokens=24,temperature=0.8,seed=1", "--json", "-")
     assert code == 0, err

@@ -36,7 +36,7 @@ def asked(server) -> list[list[tuple[str, str]]]:
 
 def test_several_models_answer_in_one_command_and_the_file_can_be_scored(tmp_path, run) -> None:
     instances, _ = write_study(tmp_path)
-    out = tmp_path / "responses.jsonl"
+    out = tmp_path / "answers.jsonl"
     with openai_server() as server:
         words = ("respond", instances, "--model", "openai:small,openai:large", "--base-url", server.url, "-o", out)
         code, text, err = run(*words, "--settings", "temperature=0,max_tokens=64", "--json", "-")
@@ -59,7 +59,7 @@ def test_several_models_answer_in_one_command_and_the_file_can_be_scored(tmp_pat
 
 def test_a_repeat_asks_nothing_and_writes_the_same(tmp_path, run) -> None:
     instances, _ = write_study(tmp_path)
-    out = tmp_path / "responses.jsonl"
+    out = tmp_path / "answers.jsonl"
     with openai_server(faults=STANDARD) as server:
         words = ("respond", instances, "--model", "openai:m", "--base-url", server.url, "-o", out)
         assert run(*words)[0] == 0
@@ -156,7 +156,7 @@ def test_a_dry_run_sends_nothing_and_counts_what_is_left(tmp_path, run) -> None:
     [
         (("--model", "openai:m,openai:m"), "two models are called 'm'"),
         (("--model", "metric:rouge_l"), "calls no model"),
-        (("--model", "anthropic:m", "--completion"), "only chats"),
+        (("--model", "anthropic:m", "--completion"), "only the adapter openai"),
         (("--model", "openai:m", "--retry", "odd"), "--retry odd"),
         (("--model", "openai:m", "--settings", "hot"), "write NAME=VALUE"),
         (("--model", "openai:m", "--system", "@nowhere.txt"), "cannot be read"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from flask_eval.calling.loop import run_jobs
 from flask_eval.calling.price import price_of
 from flask_eval.errors import UserError
 from flask_eval.ledger import Ledger, RunLock, Writer
-from flask_eval.schema import Call, JudgeCard, Request
+from flask_eval.schema import Call, JudgeCard, Price, Request
 
 Again = Callable[[Hashable, Request, Call], bool]
 
@@ -58,21 +60,20 @@ def ask(
         on_progress: told a few times a second how many requests have their call.
 
     Returns:
-        The newest call of each name, in the order in which they came; a failed one has an error in place of a completion.
-        What a stop left unasked is missing; `tally.stopped_by` says why then.
+        The newest call of each name, in the order in which they came; a failed one has an error in place of a completion,
+        unless an earlier answer was asked again: that one stands then. What a stop left unasked is missing;
+        `tally.stopped_by` says why.
 
     Raises:
         UserError: the card cannot be called as it stands, or has no price to hold a budget against; nothing was called.
     """
-    price = price_of(card)
-    if how.budget is not None and price is None:
-        raise UserError(f"--budget {how.budget:g}: no price is known for '{card.model}'; add `price` to its card")
+    price = _price_within(card, how.budget)
     flying = how.concurrency or card.limits.concurrency or CONCURRENCY
     adapter = open_adapter(card, concurrency=flying)
     counted = tally or Tally()
     names: list[Hashable] = []
     found: dict[Hashable, Call] = {}
-    asked_again: set[str] = set()
+    earlier: dict[str, Call] = {}
 
     def engine(writer: Writer) -> Engine:
         made = Engine(card, adapter, ledger, writer, Limiting(flying, price, how.budget, how.first_wait))
@@ -84,17 +85,39 @@ def ask(
             names.append(name)
             key = call_key(adapter.identity(request), request)
             held = ledger.answered(key)
-            if held and key not in asked_again and again(name, request, held):
-                asked_again.add(key)
+            if held and key not in earlier and again(name, request, held):
+                earlier[key] = held
+            if key in earlier and held == earlier[key]:
                 yield Job(place, 0, key, request, None, held.attempt + 1)
             else:
                 yield Job(place, 0, key, request, held)
 
     def deliver(job: Job, call: Call) -> None:
-        found[names[job.cell]] = call
+        found[names[job.cell]] = call if call.completion else earlier.get(job.key, call)
 
     run_jobs(engine, ledger, jobs, deliver, lambda: on_progress(len(found), counted))
     return {name: found[name] for name in names if name in found}
+
+
+def check_askable(cards: Iterable[JudgeCard], how: Asking = Asking()) -> None:
+    """Whether all of several cards can be called, before the first is: each is opened and closed, nothing is sent.
+
+    Raises:
+        UserError: a card cannot be called as it stands, or has no price to hold a budget against.
+    """
+    for card in cards:
+        _price_within(card, how.budget)
+        adapter = open_adapter(card, concurrency=how.concurrency or 1)
+        with ThreadPoolExecutor(1) as pool:  # where an event loop runs already (a notebook), this one goes beside it
+            pool.submit(asyncio.run, adapter.close()).result()
+
+
+def _price_within(card: JudgeCard, budget: float | None) -> Price | None:
+    """The price of a card's tokens; a budget needs one."""
+    price = price_of(card)
+    if budget is not None and price is None:
+        raise UserError(f"--budget {budget:g}: no price is known for '{card.model}'; add `price` to its card")
+    return price
 
 
 def calls_folder(out: str | Path) -> Path:

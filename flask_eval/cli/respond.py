@@ -78,16 +78,23 @@ def respond_command(**options: Any) -> int:
 
 
 def _settings(text: str | None) -> dict[str, Any]:
-    """`k=v,...` with values as JSON where they are, else as text."""
+    """`k=v,...` with values as JSON where they are (lists too), else as text up to the next comma."""
     made: dict[str, Any] = {}
-    for part in names_of(text):
-        name, sign, value = part.partition("=")
-        if not sign or not name.strip():
-            raise UserError(f"--settings {part}: write NAME=VALUE, such as temperature=0")
+    rest = (text or "").strip()
+    while rest:
+        name, sign, after = rest.partition("=")
+        name = name.strip()
+        if not sign or not name or "," in name:
+            raise UserError(f"--settings {rest.partition(',')[0]}: write NAME=VALUE, such as temperature=0")
+        value, _, rest = after.partition(",")
+        made[name] = value.strip()
         try:
-            made[name.strip()] = json.loads(value)
+            known, end = json.JSONDecoder().raw_decode(after.lstrip())
         except ValueError:
-            made[name.strip()] = value
+            continue
+        left = after.lstrip()[end:].lstrip()
+        if not left or left.startswith(","):
+            made[name], rest = known, left[1:].strip()
     return made
 
 

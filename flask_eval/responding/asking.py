@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal
 
-from flask_eval.schema import Call, Completion, Instance, JudgeCard, Request, Response, is_empty
+from flask_eval.schema import Call, Completion, Instance, JudgeCard, Request, Response, digest, is_empty
 
 OUTCOMES = ("answered", "empty", "truncated", "refused", "failed")
 """What came of asking for a response; all but the failed ones are kept in the file."""
@@ -23,7 +24,7 @@ class Manner:
     samples: int = 1
     """Responses to each instruction."""
     system: str | None = None
-    """A system prompt, before that of the instance's own messages."""
+    """A system prompt; one of the instance's own follows it in the same message."""
     shots: tuple[Instance, ...] = ()
     """Instances with a reference, some of which are shown as worked examples."""
     count: int = 0
@@ -34,6 +35,17 @@ class Manner:
     """Of that choice."""
     completion: bool = False
     """One text to be continued in place of turns of a chat."""
+
+    def record(self) -> dict[str, Any]:
+        """What of it stands in the settings of each response; the system prompt by its digest."""
+        made: dict[str, Any] = {}
+        if self.system:
+            made["system_digest"] = digest(self.system)
+        if self.count:
+            made["shots"] = {"count": self.count, "per": self.per, "seed": self.seed}
+        if self.completion:
+            made["completion"] = True
+        return made
 
 
 def outcome_of(completion: Completion | None) -> str:
@@ -51,10 +63,13 @@ def requests(
     instances: Iterable[Instance], settings: Mapping[str, Any], manner: Manner
 ) -> Iterator[tuple[Hashable, Request]]:
     """(instance, sample) with its request: system prompt, worked examples, earlier turns, instruction."""
-    before = (("system", manner.system),) if manner.system else ()
     ordered = tuple(sorted(settings.items()))
     for one in instances:
-        turns = tuple((turn.role, turn.content) for turn in one.messages)
+        # one system message, and first: the chat templates of many models refuse another
+        own = list(takewhile(lambda turn: turn.role == "system", one.messages))
+        system = "\n\n".join(filter(None, (manner.system, *(turn.content for turn in own))))
+        turns = tuple((turn.role, turn.content) for turn in one.messages[len(own) :])
+        before = (("system", system),) if system else ()
         messages = (*before, *shots_of(manner, one), *turns, ("user", one.instruction))
         if manner.completion:
             # texts apart by a blank line; the model goes on where the instruction ends
@@ -75,7 +90,9 @@ def shots_of(manner: Manner, instance: Instance) -> tuple[tuple[str, str], ...]:
     return tuple(turn for pair in pairs for turn in pair)
 
 
-def rows(card: JudgeCard, model: str, found: Mapping[Any, Call], order: Sequence[Key]) -> Iterator[dict[str, Any]]:
+def rows(
+    card: JudgeCard, model: str, found: Mapping[Any, Call], order: Sequence[Key], manner: Manner
+) -> Iterator[dict[str, Any]]:
     """The responses as records, in the order of `order`; what failed or was not asked is none.
 
     Args:
@@ -83,8 +100,9 @@ def rows(card: JudgeCard, model: str, found: Mapping[Any, Call], order: Sequence
         model: the name of the model in the responses.
         found: the calls, by instance and sample.
         order: instances and samples.
+        manner: how they were put to the model.
     """
-    settings = {"adapter": card.adapter, "model": card.model, **card.settings}
+    settings = {"adapter": card.adapter, "model": card.model, **manner.record(), **card.settings}
     for key in order:
         call = found.get(key)
         if call is not None and call.completion is not None:

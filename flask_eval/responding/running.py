@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flask_eval.calling.asking import Asking, ask, calls_folder, open_calls
+from flask_eval.calling.asking import Asking, ask, calls_folder, check_askable, open_calls
 from flask_eval.calling.engine import Tally
 from flask_eval.calling.keys import call_key
 from flask_eval.calling.price import cost, price_of
@@ -17,9 +17,9 @@ from flask_eval.calling.tokens import count_tokens
 from flask_eval.content import load_judge
 from flask_eval.errors import UserError
 from flask_eval.ledger import Ledger
-from flask_eval.records import write_jsonl
+from flask_eval.records import as_records, read_rows, suffix, write_jsonl
 from flask_eval.responding.asking import OUTCOMES, Manner, outcome_of, requests, rows
-from flask_eval.schema import Call, Instance, JudgeCard
+from flask_eval.schema import Call, Instance, JudgeCard, Response
 
 ASSUMED_TOKENS = 300
 """What a dry run takes as the length of a response."""
@@ -89,11 +89,13 @@ def respond(
         UserError: a card cannot be called as it stands, an outcome is unknown, or the place is taken; nothing was called.
     """
     _check(models, manner, retry)
-    folder = str(out).endswith(("/", "\\")) or Path(out).is_dir()
+    check_askable(models.values(), how)
+    files = files_of(out, models)
     order = [(one.id, sample) for one in instances for sample in range(manner.samples)]
     began, tally, priced = time.monotonic(), Tally(), True
     answered: dict[str, dict[Any, Call]] = {}
     spent = 0.0
+    _guard(files, out)
     with open_calls(out, durable=durable) as ledger:
         for name, card in models.items():
             done = sum(map(len, answered.values()))
@@ -112,7 +114,7 @@ def respond(
             _add(tally, own)
             if own.stopped_by:
                 break
-    files = _write(out, models, answered, order, folder=folder)
+    written = _write(files, models, answered, order, manner)
     left_over = len(order) * len(models) - sum(map(len, answered.values()))
     result = {
         "models": {name: _counts(answered.get(name, {})) for name in models},
@@ -121,7 +123,7 @@ def respond(
         "cost_usd": spent if priced else None,
         "seconds": time.monotonic() - began,
         "left": left_over,
-        "files": files,
+        "files": written,
         "last_error": tally.last_error,
     }
     if not priced:
@@ -135,7 +137,9 @@ def _check(models: Mapping[str, JudgeCard], manner: Manner, retry: Sequence[str]
             raise UserError(f"--retry {outcome}: write one of {', '.join(OUTCOMES[1:])}")
     for name, card in models.items():
         if manner.completion and card.adapter != "openai":
-            raise UserError(f"--completion: '{name}' is called through {card.adapter}, which only chats; leave it out")
+            raise UserError(
+                f"--completion: only the adapter openai has texts continued, and '{name}' goes through {card.adapter}"
+            )
 
 
 def _add(tally: Tally, own: Tally) -> None:
@@ -154,32 +158,72 @@ def _counts(found: Mapping[Any, Call]) -> dict[str, Any]:
     }
 
 
-def _write(
-    out: str | Path,
-    models: Mapping[str, JudgeCard],
-    answered: Mapping[str, Mapping[Any, Call]],
-    order: Sequence[tuple[str, int]],
-    *,
-    folder: bool,
-) -> list[str]:
-    """Write what is there; a model that answered nothing has no file of its own."""
-    if not folder:
-        write_jsonl(out, (row for name, found in answered.items() for row in rows(models[name], name, found, order)))
-        return [str(out)]
-    files = []
-    for name, found in answered.items():
-        made = list(rows(models[name], name, found, order))
-        if made:
-            path = Path(out) / f"{_file_name(name)}.jsonl"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_jsonl(path, made)
-            files.append(str(path))
+def files_of(out: str | Path, models: Iterable[str]) -> dict[Path, list[str]]:
+    """Which models' responses go into which file: all into one, or each into one of its own in a folder.
+
+    Raises:
+        UserError: no file of JSON lines, or two models would share one in the folder.
+    """
+    if not str(out).endswith(("/", "\\")) and not Path(out).is_dir():
+        if suffix(Path(out)) not in (".jsonl", ".ndjson"):
+            raise UserError(
+                f"-o {out}: responses are written as JSON lines; name a .jsonl (or .jsonl.gz), or a folder/"
+            )
+        return {Path(out): list(models)}
+    files: dict[Path, list[str]] = {}
+    for name in models:
+        path = Path(out) / f"{_file_name(name)}.jsonl"
+        if path in files:
+            raise UserError(f"-o {out}: '{files[path][0]}' and '{name}' would both go into {path.name}; name one file")
+        files[path] = [name]
     return files
 
 
 def _file_name(model: str) -> str:
     """A model's name as a file's: no separators, no leading dot."""
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in model).lstrip(".") or "model"
+
+
+def _recorded(out: str | Path) -> Ledger | None:
+    """The calls beside a file, to be read; none where there are none."""
+    held = calls_folder(out) / "ledger.sqlite"
+    return Ledger(held, read_only=True) if held.is_file() else None
+
+
+def _guard(files: Mapping[Path, list[str]], out: str | Path) -> None:
+    """Raise UserError where writing would lose what cannot be written anew from the recorded calls."""
+    recorded = False
+    if ledger := _recorded(out):
+        with ledger:
+            recorded = bool(ledger.query("SELECT 1 FROM call LIMIT 1"))
+    for path, models in files.items():
+        if not path.exists() or not path.stat().st_size:
+            continue
+        if not recorded:
+            raise UserError(f"{path}: exists, and no calls are recorded beside it; move it away, or name another file")
+        for _, row in as_records(read_rows(path), Response):
+            if row.model not in models:
+                raise UserError(
+                    f"{path}: holds responses of '{row.model}', which would be lost; ask for all models in one command, "
+                    "name another file, or a folder/ with a file a model"
+                )
+
+
+def _write(
+    files: Mapping[Path, list[str]],
+    models: Mapping[str, JudgeCard],
+    answered: Mapping[str, Mapping[Any, Call]],
+    order: Sequence[tuple[str, int]],
+    manner: Manner,
+) -> list[str]:
+    """Write what is there; a model that was not asked any more has no file of its own."""
+    written = []
+    for path, names in files.items():
+        asked = [name for name in names if name in answered]
+        if asked:
+            write_jsonl(path, (r for name in asked for r in rows(models[name], name, answered[name], order, manner)))
+            written.append(str(path))
+    return written
 
 
 def estimate(
@@ -189,8 +233,7 @@ def estimate(
     from flask_eval.adapters import open_adapter
 
     _check(models, manner, ())
-    held = None if out is None else calls_folder(out) / "ledger.sqlite"
-    ledger = Ledger(held, read_only=True) if held is not None and held.is_file() else None
+    ledger = None if out is None else _recorded(out)
     calls, tokens, usd = 0, {"input": 0, "cacheable": 0, "output": 0}, 0.0
     unpriced = []
     try:

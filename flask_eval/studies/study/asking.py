@@ -18,9 +18,6 @@ from flask_eval.studies.study.digests import of_source, of_value
 from flask_eval.studies.study.schema import ModelPart
 from flask_eval.studies.study.steps import Ended, Session, Step
 
-ASSUMED_TOKENS = 300
-"""What a dry run takes as the length of a response."""
-
 
 def respond_steps(checked: Checked, needs: tuple[str, ...], files: dict[str, Path]) -> list[Step]:
     """A step for each model that the study asks.
@@ -111,7 +108,7 @@ def _respond(checked: Checked, model: Asked, file: Path, session: Session) -> En
             on_progress=lambda done, counted: show(done, f"{counted.answered:,} calls"),
         )
     session.pay(None if price is None else tally.cost_usd)
-    kept = write_jsonl(file, rows(model.card, model.card.name, found, order))
+    kept = write_jsonl(file, rows(model.card, model.card.name, found, order, manner))
     counts = Counter(outcome_of(call.completion) for call in found.values())
     outcomes = {name: counts[name] for name in OUTCOMES if counts[name]}
     result = {
