@@ -154,7 +154,7 @@ def test_buttons_choose_a_group_or_all(browser, pages) -> None:  # noqa: F811
         visit.page.get_by_role("button", name="Only these: Background Knowledge").click()
         assert visit.run(values) == [0, 0, 0, 5, 5, 0, 0, 0, 0, 0, 0, 0]
         assert visit.comes_true("document.getElementById('choose-mix').textContent.includes('sliders')")
-        visit.page.get_by_role("button", name="The same for all").click()
+        visit.page.get_by_role("button", name="Equal weights").click()
         assert visit.run(values) == [5, 5, 5, 5, 5, 5, 5, 5, 0, 5, 5, 5]  # one model has no score in the ninth
 
 

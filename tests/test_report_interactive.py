@@ -62,7 +62,7 @@ def test_plotly_stands_in_the_page_once_and_only_where_it_was_asked_for(pages) -
 
 def test_the_policy_names_each_script_by_its_digest(pages) -> None:
     policy = next(attrs["content"] for attrs in Page(pages["both"]).all("meta") if attrs.get("http-equiv"))
-    assert len(re.findall(r"'sha256-[A-Za-z0-9+/=]{44}'", policy)) == 3  # items, plotly, figures
+    assert len(re.findall(r"'sha256-[A-Za-z0-9+/=]{44}'", policy)) == 4  # items, plotly, figures, sliders
     assert "unsafe-eval" not in policy
     assert "script-src 'unsafe-inline'" not in policy
 
