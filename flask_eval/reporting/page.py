@@ -166,14 +166,16 @@ def report(
     target = Path(path)
     with replacing(target) as handle:
         handle.write(html)
-    record = _record(said, made, outcomes) | _studied(agreements)
-    record |= {"selection": choice.selection.to_dict()} if choice else {}
+    record: dict[str, Any] = {}
+    if data is not None or csv is not None:  # a large one where there are many models
+        record = _record(said, made, outcomes) | _studied(agreements)
+        record |= {"selection": choice.selection.to_dict()} if choice else {}
     if data is not None:
         with replacing(Path(data)) as handle:
             json.dump(record, handle, indent=1, allow_nan=False)
             handle.write("\n")
     text = markdown_of(said, _banners(table, banner), sections, covered, [*_method(made, codes), *notes])
-    exports.write(pictures, html, shown, frames(record, agreements), text)
+    exports.write(pictures, html, shown, frames(record, agreements) if csv is not None else {}, text)
     return target
 
 

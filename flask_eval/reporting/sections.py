@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -133,9 +134,7 @@ def numbers(data: Coded, raters: Sequence[str], slices: Sequence[Slice], setting
             cuts[dimension] = slice_scores(data, by=[dimension], seed=seed, **options)
         except UserError:  # the instances do not say; the page has no such table then
             continue
-        crosses[dimension] = slice_scores(
-            data, by=[("skill", dimension)], seed=seed, confidence=confidence, resamples=0
-        )
+        crosses[dimension] = _crossed(data, ("skill", dimension), seed=seed, confidence=confidence)
     parts = []
     for part in slices:
         scores = slice_scores(data, slices=[part], seed=seed, **options)
@@ -155,6 +154,26 @@ def numbers(data: Coded, raters: Sequence[str], slices: Sequence[Slice], setting
         crosses=crosses,
         lengths=length_rows(data, **options),
     )
+
+
+AT_ONCE = 400_000
+"""So many ratings are crossed at once, some models after others: a cross repeats what has several domains."""
+
+
+def _crossed(data: Coded, names: tuple[str, ...], **options: Any) -> SliceTable:
+    """A cross without intervals."""
+    whole = len(data.rater)
+    parts = min(max(-(-whole // AT_ONCE), 1), max(len(data.models), 1))
+    bounds = np.linspace(0, len(data.models), parts + 1).astype(int)
+    tables = []
+    for low, high in pairwise(bounds.tolist()):
+        inside = (data.model >= low) & (data.model < high)
+        own = data if parts == 1 else replace(data, **{name: getattr(data, name)[inside] for name in _BY_RATING})
+        tables.append(slice_scores(own, by=[names], resamples=0, **options))
+    return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+
+
+_BY_RATING = ("rater", "model", "skill", "instance", "cluster", "score", "outcome")
 
 
 def section(data: Coded, made: Numbers, rater: str, marks: Mapping[str, Mark] | None = None) -> Section:
