@@ -9,7 +9,7 @@
   const clusters = data.clusters ?? n;
   const all = [...models.keys()], S = skills.length, size = n.length;
   const sliders = [...form.querySelectorAll("input")], fronted = at("chart"), mix = at("mix").textContent;
-  const rows = new Map([...at("rows").children].map((row) => [Number(row.dataset.model), row]));
+  const rows = new Map([...at("rows").children].map((row) => [+row.dataset.model, row]));
 
   // The covariance of all means; the correlations above its diagonal stand as arcsines, row by row.
   const C = all.flatMap(() => skills).map(() => new Float64Array(size));
@@ -23,8 +23,14 @@
     }
   }
 
+  // The normal deviate that a share of p exceeds on both sides (Abramowitz and Stegun 26.2.23).
+  const critical = (p) => {
+    const t = sqrt(-2 * Math.log(p / 2));
+    return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  };
   let state = data.seed;
-  const uniform = () => { // mulberry32
+  // mulberry32
+  const uniform = () => {
     let t = (state += 0x6d2b79f5);
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
@@ -34,7 +40,8 @@
   const normals = Array.from({ length: errors ? data.draws : 0 }, () => all.map(() => sqrt(-2 * Math.log(1 - uniform())) * sin(2 * PI * uniform())));
   const chances = (mean, V, firm) => {
     const root = [], won = all.map(() => 0);
-    firm.forEach((a, i) => { // Cholesky
+    // Cholesky
+    firm.forEach((a, i) => {
       root[i] = [];
       for (let j = 0; j <= i; j++) {
         let sum = V[a][firm[j]];
@@ -58,13 +65,14 @@
     const used = [...share.keys()].filter((s) => share[s] > 0);
     const least = (list, m) => (used.length ? min(...used.map((s) => list[m * S + s])) : 0);
     const lacks = (m) => used.filter((s) => means[m * S + s] === null);
-    const mean = all.map((m) => (!used.length || lacks(m).length ? null : Number(used.reduce((sum, s) => sum + share[s] * means[m * S + s], 0).toFixed(9))));
+    const mean = all.map((m) => (!used.length || lacks(m).length ? null : +used.reduce((sum, s) => sum + share[s] * means[m * S + s], 0).toFixed(9)));
     const V = all.map((a) => all.map((b) => {
       let sum = 0;
       for (const s of used) for (const t of used) sum += share[s] * share[t] * C[a * S + s][b * S + t];
       return sum;
     }));
-    const degrees = all.map((m) => { // Satterthwaite
+    // Satterthwaite
+    const degrees = all.map((m) => {
       const own = used.map((s) => share[s] ** 2 * C[m * S + s][m * S + s]), total = own.reduce((a, b) => a + b, 0);
       const squares = own.reduce((sum, v, k) => sum + v ** 2 / max(clusters[m * S + used[k]] - 1, 1), 0);
       return min(squares ? total ** 2 / squares : Infinity, max(data.all[m] - 1, 1));
@@ -77,8 +85,9 @@
       // Student's t as a normal deviate (Wallace 1959)
       if (v > 1e-12) pairs.push([((8 * f + 1) / (8 * f + 3)) * sqrt(f * Math.log1p((mean[a] - mean[b]) ** 2 / v / f)), a, b]);
     }));
-    const better = all.map(() => new Set()); // of each model, those significantly better
-    pairs.sort((one, other) => other[0] - one[0]).every(([z, a, b], k) => z >= data.holm[k] && better[b].add(a));
+    // Of each model, those significantly better
+    const better = all.map(() => new Set());
+    pairs.sort((one, other) => other[0] - one[0]).every(([z, a, b], k) => z >= critical(data.level / (data.tests - k)) && better[b].add(a));
     const ends = all.map((m) => {
       if (!firm.includes(m)) return null;
       const f = degrees[m], half = sqrt(f * V[m][m] * Math.expm1((data.z * (8 * f + 3) / (8 * f + 1)) ** 2 / f));
@@ -157,7 +166,7 @@
       told();
     }, 120);
   };
-  const read = () => moved(sliders.map((one) => Number(one.value)), "Weights: as the sliders show.");
+  const read = () => moved(sliders.map((one) => +one.value), "Weights: as the sliders show.");
   form.addEventListener("input", read);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("click", (event) => {

@@ -31,8 +31,8 @@
     const text = (kind, left, y, words) => svg("text", { class: kind, x: left, y }, words);
     const path = (kind, d) => svg("path", { class: kind, d });
     const made = [text("e", R, H - 8, head), text("", 0, H - 8, "Weighted mean, upwards")];
-    for (const v of ticks(y0, y1)) made.push(path("grid", `M${L} ${py(v)}H${R}`), text("e", L - 6, py(v) + 3.5, String(Number(v.toFixed(4)))));
-    for (const v of ticks(log ? x0 : max(x0, 0), x1, log)) made.push(path("grid", `M${px(v)} 8V${B}`), text("q", px(v), B + 14, String(Number((log ? 10 ** v : v).toPrecision(4)))));
+    for (const v of ticks(y0, y1)) made.push(path("grid", `M${L} ${py(v)}H${R}`), text("e", L - 6, py(v) + 3.5, +v.toFixed(4)));
+    for (const v of ticks(log ? x0 : max(x0, 0), x1, log)) made.push(path("grid", `M${px(v)} 8V${B}`), text("q", px(v), B + 14, +(log ? 10 ** v : v).toPrecision(4)));
     const on = placed.filter((m) => rival(m) === undefined), off = placed.filter((m) => !on.includes(m));
     const steps = [...on].sort((a, b) => x(a) - x(b)).map((m, k) => (k ? (price ? `H${px(x(m))}V${py(mean[m])}` : `V${py(mean[m])}H${px(x(m))}`) : `M${px(x(m))} ${py(mean[m])}`));
     if (!price || !speed) made.push(path("slope", steps.join("")));

@@ -225,7 +225,7 @@ def test_a_table_of_models_keeps_its_units_and_gaps(tmp_path) -> None:
         "",
     )
     notes = made.notes(["a", "b", "d"])
-    assert any("'c', which is not rated" in note for note in notes)
+    assert "The models table names 'c', which is not rated." in notes
     assert any("No price is known for b and d" in note for note in notes)
     write_jsonl(tmp_path / "p.jsonl", [{"model": "a", "price": 3}])
     assert read_models_table(tmp_path / "p.jsonl").prices == {"a": 3}

@@ -36,7 +36,7 @@ class ModelsTable:
         """
         named = list(dict.fromkeys([*self.prices, *self.speeds]))
         made = [
-            f"The models table names '{short(one)}', which is not rated{_near(one, rated)}."
+            f"The models table names '{short(one)}', which is not rated{_near(one, rated) or '.'}"
             for one in named
             if one not in rated
         ]

@@ -44,7 +44,6 @@ def embedded(means: SkillMeans, found: Selection, titles: Sequence[Name], known:
     from scipy.special import ndtri
 
     errors = np.sqrt(np.diag(means.covariance))
-    pairs = len(means.models) * (len(means.models) - 1) // 2
     alpha = 1 - found.confidence
     record: dict[str, Any] = {
         "models": [name(model).text for model in means.models],
@@ -69,7 +68,8 @@ def embedded(means: SkillMeans, found: Selection, titles: Sequence[Name], known:
         "digits": digits,
         "letters": LETTERS,
         "z": round(float(ndtri(1 - alpha / 2)), 5),
-        "holm": [round(float(ndtri(1 - alpha / 2 / (max(found.tests, pairs) - k))), 4) for k in range(pairs)],
+        "level": round(alpha, 9),
+        "tests": found.tests,
         "draws": PAGE_DRAWS,
         "seed": found.seed % 2**32,
     }
