@@ -142,7 +142,9 @@ def _checked(card: JudgeCard, changes: dict[str, Any]) -> JudgeCard:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         name = str(fault["loc"][0]) if fault["loc"] else "card"
-        option = {"base_url": "--base-url", "model": "--judge-model", "name": "--judge"}.get(name, name)
+        option = {"base_url": "--base-url", "model": "--judge-model", "name": "--judge", "settings": "--settings"}.get(
+            name, name
+        )
         raise UserError(f"{option}: {str(fault['msg']).removeprefix('Value error, ')}") from None
 
 

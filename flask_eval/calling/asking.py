@@ -99,6 +99,19 @@ def ask(
     return {name: found[name] for name in names if name in found}
 
 
+def recorded(card: JudgeCard, requests: Iterable[tuple[Hashable, Request]], ledger: Ledger) -> dict[Hashable, Call]:
+    """The answered call of each request, where the ledger holds one; nothing is asked.
+
+    Args:
+        card: the model that was asked.
+        requests: what was asked, each with a name of its own.
+        ledger: holds the calls.
+    """
+    adapter = open_adapter(card, concurrency=1, sends=False)
+    found = ((name, ledger.answered(call_key(adapter.identity(request), request))) for name, request in requests)
+    return {name: call for name, call in found if call}
+
+
 def check_askable(cards: Iterable[JudgeCard], how: Asking = Asking()) -> None:
     """Whether all of several cards can be called, before the first is: each is opened and closed, nothing is sent.
 

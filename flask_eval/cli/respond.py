@@ -12,6 +12,14 @@ from flask_eval.cli.common import dollars, json_option, names_of, outcomes_line,
 from flask_eval.errors import UserError
 
 
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
+
+
+_JSON = json.JSONDecoder(strict=False, parse_constant=_no_number)
+"""Reads a setting: line breaks may stand in a text, NaN is no number."""
+
+
 @click.command("respond", short_help="Ask models for responses to instances.")
 @click.argument("instances")
 @click.option("--model", "models", required=True, metavar="M,...", help="Cards, or ADAPTER:MODEL; several by commas.")
@@ -89,7 +97,7 @@ def _settings(text: str | None) -> dict[str, Any]:
         value, _, rest = after.partition(",")
         made[name] = value.strip()
         try:
-            known, end = json.JSONDecoder().raw_decode(after.lstrip())
+            known, end = _JSON.raw_decode(after.lstrip())
         except ValueError:
             continue
         left = after.lstrip()[end:].lstrip()
@@ -111,7 +119,7 @@ def _system(text: str | None) -> str | None:
 def _dry_run(chosen: Any, cards: Any, manner: Any, options: dict[str, Any]) -> int:
     from flask_eval.responding import estimate
 
-    found = estimate(chosen, cards, out=options["out"], manner=manner)
+    found = estimate(chosen, cards, out=options["out"], manner=manner, retry=names_of(options["retry"]))
     write_json(options["json_file"], found)
     usd = found["cost_usd"]["sync"]
     say(f"{found['instances']:,} instances, {len(cards)} models, {found['calls']:,} calls; nothing was sent")

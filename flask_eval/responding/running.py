@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flask_eval.calling.asking import Asking, ask, calls_folder, check_askable, open_calls
+from flask_eval.calling.asking import Asking, ask, calls_folder, check_askable, open_calls, recorded
 from flask_eval.calling.engine import Tally
 from flask_eval.calling.keys import call_key
 from flask_eval.calling.price import cost, price_of
@@ -44,15 +44,19 @@ def models_of(
     """The models by the name that stands in their responses: a card's name, or MODEL of `ADAPTER:MODEL`.
 
     Raises:
-        UserError: no such card, a kind that answers nothing (`replay:`, `metric:`), or two models of one name.
+        UserError: no such card, a kind that answers nothing (`replay:`, `metric:`), two models of one name, or a setting
+            that may hold a key.
     """
     found: dict[str, JudgeCard] = {}
     for typed in names:
+        if typed in SCHEMES:
+            raise UserError(f"--model {typed} names no model; write {typed}NAME")
         card = load_judge(typed, base_url=base_url)
         if card.adapter not in ("openai", "anthropic", "litellm"):
             raise UserError(f"--model {typed}: cannot be asked for responses; name a card, or ADAPTER:MODEL")
         if settings:
-            card = card.model_copy(update={"settings": {**card.settings, **settings}})
+            # validated as a card is: none of them may hold a key
+            card = load_judge(card.model_copy(update={"settings": {**card.settings, **settings}}))
         name = card.model if typed.startswith(SCHEMES) else card.name
         if name in found:
             raise UserError(f"--model {typed}: two models are called '{name}'; give one a card with a name of its own")
@@ -92,43 +96,45 @@ def respond(
     check_askable(models.values(), how)
     files = files_of(out, models)
     order = [(one.id, sample) for one in instances for sample in range(manner.samples)]
-    began, tally, priced = time.monotonic(), Tally(), True
+    began, tally, priced, left = time.monotonic(), Tally(), True, 0
     answered: dict[str, dict[Any, Call]] = {}
-    spent = 0.0
     _guard(files, out)
     with open_calls(out, durable=durable) as ledger:
         for name, card in models.items():
-            done = sum(map(len, answered.values()))
-            own, price = Tally(), price_of(card)
-            left = None if how.budget is None else max(how.budget - spent, 0.0)
-            answered[name] = ask(
-                card,
-                requests(instances, card.settings, manner),
-                ledger,
-                replace(how, budget=left),
-                again=lambda _, __, call: outcome_of(call.completion) in retry,
-                tally=own,
-                on_progress=lambda n, counted, before=done: on_progress(before + n, counted),  # type: ignore[misc]
-            )
-            spent, priced = spent + own.cost_usd, priced and price is not None
-            _add(tally, own)
-            if own.stopped_by:
-                break
+            found: dict[Any, Call] = {}
+            reached = not tally.stopped_by
+            if reached:
+                done, own = sum(map(len, answered.values())), Tally()
+                found = ask(
+                    card,
+                    requests(instances, card.settings, manner),
+                    ledger,
+                    how if how.budget is None else replace(how, budget=max(how.budget - tally.cost_usd, 0.0)),
+                    again=lambda _, __, call: _in(call, retry),
+                    tally=own,
+                    on_progress=lambda n, counted, before=done: on_progress(before + n, counted),  # type: ignore[misc]
+                )
+                _add(tally, own)
+                priced = priced and price_of(card) is not None
+            # a stop leaves answers unread that the ledger holds: the file keeps them
+            held = recorded(card, requests(instances, card.settings, manner), ledger) if tally.stopped_by else {}
+            left += sum(key not in found and (key not in held or _in(held[key], retry)) for key in order)
+            if reached or held:
+                answered[name] = held | found
     written = _write(files, models, answered, order, manner)
-    left_over = len(order) * len(models) - sum(map(len, answered.values()))
     result = {
         "models": {name: _counts(answered.get(name, {})) for name in models},
         "calls": {"sent": tally.sent, "answered": tally.answered, "failed": tally.failed},
         "tokens": {"input": tally.input_tokens, "cached": tally.cached_tokens, "output": tally.output_tokens},
-        "cost_usd": spent if priced else None,
+        "cost_usd": tally.cost_usd if priced else None,
         "seconds": time.monotonic() - began,
-        "left": left_over,
+        "left": left,
         "files": written,
         "last_error": tally.last_error,
     }
     if not priced:
         result["undefined"] = {"cost_usd": "no price is known for at least one model; add `price` to its card"}
-    return Responded(result, tally.stopped_by if left_over else "")
+    return Responded(result, tally.stopped_by if left else "")
 
 
 def _check(models: Mapping[str, JudgeCard], manner: Manner, retry: Sequence[str]) -> None:
@@ -142,9 +148,13 @@ def _check(models: Mapping[str, JudgeCard], manner: Manner, retry: Sequence[str]
             )
 
 
+def _in(call: Call, outcomes: Sequence[str]) -> bool:
+    return outcome_of(call.completion) in outcomes
+
+
 def _add(tally: Tally, own: Tally) -> None:
     """Count one model's calls among all."""
-    for name in ("sent", "answered", "failed", "input_tokens", "cached_tokens", "output_tokens"):
+    for name in ("sent", "answered", "failed", "input_tokens", "cached_tokens", "output_tokens", "cost_usd"):
         setattr(tally, name, getattr(tally, name) + getattr(own, name))
     tally.last_error = own.last_error or tally.last_error
     tally.stopped_by = own.stopped_by or tally.stopped_by
@@ -227,12 +237,17 @@ def _write(
 
 
 def estimate(
-    instances: Sequence[Instance], models: Mapping[str, JudgeCard], *, out: str | Path | None, manner: Manner = PLAIN
+    instances: Sequence[Instance],
+    models: Mapping[str, JudgeCard],
+    *,
+    out: str | Path | None,
+    manner: Manner = PLAIN,
+    retry: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Calls still to come; their input tokens are counted, those of the responses assumed (`respond --dry-run --json`)."""
     from flask_eval.adapters import open_adapter
 
-    _check(models, manner, ())
+    _check(models, manner, retry)
     ledger = None if out is None else _recorded(out)
     calls, tokens, usd = 0, {"input": 0, "cacheable": 0, "output": 0}, 0.0
     unpriced = []
@@ -243,7 +258,8 @@ def estimate(
             sizes = 0
             for _, request in requests(instances, card.settings, manner):
                 key = call_key(adapter.identity(request), request)
-                if key not in keys and not (ledger is not None and ledger.answered(key)):
+                known = ledger.answered(key) if ledger is not None and key not in keys else None
+                if key not in keys and (known is None or _in(known, retry)):
                     keys.add(key)
                     sizes += sum(count_tokens(content) for _, content in request.messages)
             calls += len(keys)
