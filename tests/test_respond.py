@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from samples import NO_DATA, SHARED, write_study
-from servers import REFUSAL, STANDARD, Faults, openai_server
+from servers import REFUSAL, STANDARD, Faults, Raw, openai_server
 
 from flask_eval.calling.asking import Asking
 from flask_eval.errors import UserError
-from flask_eval.judging import read_instances
+from flask_eval.judging import read_instances, read_responses
 from flask_eval.ledger import Ledger
 from flask_eval.records import write_jsonl
 from flask_eval.responding import Manner, models_of, outcome_of, requests, respond, shots_of
@@ -151,6 +151,109 @@ def test_a_dry_run_sends_nothing_and_counts_what_is_left(tmp_path, run) -> None:
         assert json.loads(run(*words, "--samples", "2", "--dry-run", "--json", "-")[1])["calls"] == 6
 
 
+def test_a_file_that_cannot_be_written_anew_is_not_written_over(tmp_path, run) -> None:
+    instances, mine = write_study(tmp_path)
+    kept = {path: path.read_bytes() for path in (instances, mine)}
+    out = tmp_path / "answers.jsonl"
+    with openai_server() as server:
+        words = ("respond", instances, "--base-url", server.url)
+        for path, bytes_before in kept.items():
+            code, _, err = run(*words, "--model", "openai:a", "-o", path)
+            assert code == 2
+            assert "no calls are recorded beside it" in err
+            assert path.read_bytes() == bytes_before
+        assert server.seen == []
+        assert run(*words, "--model", "openai:a", "-o", out)[0] == 0
+        before, calls = out.read_bytes(), len(server.seen)
+        code, _, err = run(*words, "--model", "openai:b", "-o", out)
+        assert code == 2
+        assert "holds responses of 'a', which would be lost" in err
+        assert (out.read_bytes(), len(server.seen)) == (before, calls)
+        assert run(*words, "--model", "openai:b,openai:a", "-o", out)[0] == 0
+        assert len(server.seen) == calls + 6
+    assert [row["model"] for row in read(out)] == ["b"] * 6 + ["a"] * 6
+
+
+def test_a_packed_file_is_written_and_read_back(tmp_path, run) -> None:
+    instances, _ = write_study(tmp_path, instances=2)
+    out = tmp_path / "answers.jsonl.gz"
+    with openai_server() as server:
+        words = ("respond", instances, "--model", "openai:m", "--base-url", server.url, "-o", out)
+        assert run(*words)[0] == run(*words)[0] == 0
+        assert len(server.seen) == 2
+    assert [response.instance for response in read_responses(out)] == ["1", "2"]
+
+
+def test_two_models_do_not_share_a_file_of_a_folder(tmp_path, run) -> None:
+    instances, _ = write_study(tmp_path)
+    with openai_server() as server:
+        words = ("respond", instances, "--model", "openai:org/m,openai:org_m", "--base-url", server.url)
+        code, _, err = run(*words, "-o", f"{tmp_path / 'out'}/")
+        assert server.seen == []
+    assert code == 2
+    assert "'org/m' and 'org_m' would both go into org_m.jsonl" in err
+
+
+def test_how_a_response_came_to_be_stands_in_it(tmp_path, run) -> None:
+    instances, _ = write_study(tmp_path, instances=2)
+    out, solved = tmp_path / "a.jsonl", tmp_path / "solved.jsonl"
+    write_jsonl(solved, [{"id": f"s{k}", "instruction": f"Solve {k}.", "reference": f"{k}"} for k in range(5)])
+    with openai_server() as server:
+        words = ("respond", instances, "--model", "openai:m", "--base-url", server.url, "-o", out, "--completion")
+        words += ("--shots", solved, "--n-shots", "2", "--seed", "4", "--system", "Be brief.")
+        code, _, err = run(*words, "--settings", 'stop=["\n\n","Q:"], temperature=0.5,user=a b')
+        assert code == 0, err
+        body = server.seen[0].body
+    assert body["stop"] == ["\n\n", "Q:"]
+    assert (body["temperature"], body["user"]) == (0.5, "a b")
+    assert body["prompt"].count("Solve ") == 2
+    settings = read(out)[0]["settings"]
+    assert settings.pop("system_digest")
+    assert settings == {
+        "adapter": "openai", "model": "m", "stop": ["\n\n", "Q:"], "temperature": 0.5, "user": "a b",
+        "shots": {"count": 2, "per": "run", "seed": 4}, "completion": True,
+    }  # fmt: skip
+
+
+def test_a_model_that_the_server_lacks_stops_at_once_and_the_others_answers_stay(tmp_path, run) -> None:
+    instances, _ = write_study(tmp_path)
+    out = tmp_path / "a.jsonl"
+    missing = Raw(404, '{"error": {"message": "no model called gone", "code": "model_not_found"}}')
+    with openai_server(raw=lambda body, _: missing if body["model"] == "gone" else None) as server:
+        words = ("respond", instances, "--base-url", server.url, "-o", out)
+        code, text, err = run(*words, "--model", "openai:here,openai:gone", "--json", "-")
+        assert len(server.seen) == 7
+    assert code == 3
+    assert "no model called gone" in next(line for line in err.splitlines() if line.startswith("stopped:"))
+    assert json.loads(text)["models"]["gone"] == {"responses": 0, "outcomes": {}}
+    assert {row["model"] for row in read(out)} == {"here"}
+
+
+def test_a_key_that_one_model_lacks_is_told_before_another_is_asked(tmp_path, run, monkeypatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    instances, _ = write_study(tmp_path)
+    card = tmp_path / "near.yaml"
+    with openai_server() as server:
+        card.write_text(f"name: near\nadapter: openai\nmodel: m\nbase_url: {server.url}\n")
+        code, _, err = run("respond", instances, "--model", f"{card},openai:far", "-o", tmp_path / "a.jsonl")
+        assert server.seen == []
+    assert code == 2
+    assert "OPENAI_API_KEY is not set" in err
+
+
+def test_an_answer_that_is_no_completion_is_no_response(tmp_path) -> None:
+    """A gateway's page with status 200, six times: the call failed, and nothing of it stands in the file."""
+    instances, _ = write_study(tmp_path, instances=3)
+    out = tmp_path / "a.jsonl"
+    page = Raw(200, "<html>Sign in to go on</html>", kind="text/html")
+    with openai_server(raw=lambda body, _: page if "Question 3" in str(body) else None) as server:
+        how = Asking(concurrency=1, first_wait=0.0)
+        done = respond(read_instances(instances), models_of(["openai:m"], base_url=server.url), out=out, how=how)
+    assert done.result["models"]["m"]["outcomes"] == {"answered": 2, "failed": 1}
+    assert "not JSON" in done.result["last_error"]
+    assert "Sign in" not in out.read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -159,6 +262,9 @@ def test_a_dry_run_sends_nothing_and_counts_what_is_left(tmp_path, run) -> None:
         (("--model", "anthropic:m", "--completion"), "only the adapter openai"),
         (("--model", "openai:m", "--retry", "odd"), "--retry odd"),
         (("--model", "openai:m", "--settings", "hot"), "write NAME=VALUE"),
+        (("--model", "openai:m", "--settings", "a=1,hot,b=2"), "write NAME=VALUE"),
+        (("--model", "openai:m", "--settings", "messages=1"), "is not the card's to choose"),
+        (("--model", "openai:m", "--shots", "nowhere.jsonl"), "nowhere.jsonl"),
         (("--model", "openai:m", "--system", "@nowhere.txt"), "cannot be read"),
         (("--model", "nobody"), "nobody"),
     ],
@@ -209,6 +315,17 @@ def test_earlier_turns_stand_before_the_instruction(tmp_path) -> None:
     ((_, request),) = requests([one], {"temperature": 0}, Manner(system="Be brief."))
     assert request.messages == (
         ("system", "Be brief."), ("user", "Translate 'sea'."), ("assistant", "mare"), ("user", "And in Greek?"),
+    )  # fmt: skip
+
+
+def test_system_prompts_stand_in_one_message_and_first() -> None:
+    own = (Message(role="system", content="You are a poet."), Message(role="user", content="Hi."))
+    one = Instance(id="1", instruction="A line, please.", messages=own)
+    shot = Instance(id="s", instruction="q", reference=("a",))
+    ((_, request),) = requests([one], {}, Manner(system="Be brief.", shots=(shot,), count=1))
+    assert request.messages == (
+        ("system", "Be brief.\n\nYou are a poet."), ("user", "q"), ("assistant", "a"), ("user", "Hi."),
+        ("user", "A line, please."),
     )  # fmt: skip
 
 
@@ -286,6 +403,28 @@ def test_a_kill_in_the_middle_loses_nothing_and_asks_nothing_twice(tmp_path, run
     assert recorded > 0
     assert recorded + result["calls"]["sent"] == 1739
     assert len(read(out)) == 1740
+
+
+def test_a_signal_stops_with_what_is_there_written_and_the_same_command_goes_on(tmp_path, run) -> None:
+    instances, _ = write_study(tmp_path, instances=200)
+    out = tmp_path / "a.jsonl"
+    with openai_server(latency=0.05) as server:
+        words = ["respond", str(instances), "--model", "openai:m", "--base-url", server.url, "-o", str(out)]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "flask_eval", *words, "--concurrency", "4"], stderr=subprocess.PIPE
+        )
+        while sum(server.answered.values()) < 30 and child.poll() is None:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate()
+        assert child.returncode == 3
+        assert b"the same command goes on" in err
+        first = len(read(out))
+        assert 30 <= first < 200
+        assert run(*words)[0] == 0
+        counts = server.counts()
+    assert counts["served"] == counts["distinct"] == 200
+    assert len(read(out)) == 200
 
 
 def test_a_budget_stops_with_what_is_there_written(tmp_path, run) -> None:
