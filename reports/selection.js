@@ -125,12 +125,12 @@
     if (firm.length < 2) return [name(), ` has the highest weighted mean, ${said}; nothing tells whether the models differ.`];
     const leaders = order.filter((m) => !better[m].size), alone = leaders.length === 1;
     if (alone && order.every((m) => m === top || better[m].has(top))) {
-      if (least(clusters, top) >= few) return [name(), ` is best for this mix, ${said}: every other model is significantly lower.`];
+      if (least(clusters, top) >= few) return [name(), ` is best for this mix, ${said}: every other model here is significantly lower.`];
       const count = least(n, top);
-      return [name(), ` is highest for this mix, ${said}, and every other model significantly lower; but a skill that counts has only ${count} instance${count === 1 ? "" : "s"}, too few to be firm.`];
+      return [name(), ` is highest for this mix, ${said}, and every other model here significantly lower; but a skill that counts has only ${count} instance${count === 1 ? "" : "s"}, too few to be firm.`];
     }
     const likely = chance[top] === null ? "" : `, and the best with a probability of ${percent(chance[top])}`;
-    const rest = alone || leaders.length > others ? "" : " Every other model has a significantly better one.";
+    const rest = alone || leaders.length > others ? "" : " Every other model here has a significantly better one.";
     const open = alone ? [name(), " apart from every other model, though none is significantly better"] : ["apart ", ...joined(leaders.map(strong), 6)];
     return ["The data cannot tell ", ...open, ". ", name(), ` is highest, ${said}${likely}.${rest}`];
   };

@@ -42,8 +42,8 @@
       if (ends[m]) made.push(path("whisker", `M${cx} ${py(ends[m][0])}V${py(ends[m][1])}`));
       made.push(svg("circle", { class: kind, cx, cy, r: 4 }, svg("title", {}, `${models[m]}: ${mean[m].toFixed(2)}`)));
       for (const [dx, dy] of [[-7 - wide, -6], [8, 15], [8, 3.5], [-8 - wide, 3.5], [-wide / 2, -9], [-wide / 2, 16]].slice(kind === "on" ? 0 : 2)) {
-        const [left, y, right, low] = [cx + dx, cy + dy - 9, cx + dx + wide, cy + dy + 2];
-        if (left < L || right > W || y < 0 || low > B || taken.some((o) => o[0] < right && left < o[2] && o[1] < low && y < o[3])) continue;
+        const [left, y, right, low] = [cx + dx, cy + dy - 10, cx + dx + wide, cy + dy + 3];
+        if ((kind === "off" && W < 480) || left < L || right > W || y < 0 || low > B || taken.some((o) => o[0] < right && left < o[2] && o[1] < low && y < o[3])) continue;
         taken.push([left, y, right, low]);
         made.push(text(kind === "on" ? "b" : "", left, cy + dy, models[m]));
         break;

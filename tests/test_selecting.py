@@ -339,3 +339,11 @@ def test_the_first_judge_is_chosen_for_not_a_metric() -> None:
     made = chooser(data, ["rouge", "gpt"], None, None, confidence=0.95, resamples=1000, seed=0)
     assert made.selection.rater == "gpt"
     assert made.groups == ()  # one skill: nothing to weigh
+
+
+def test_the_function_takes_the_table_of_models_as_a_file(tmp_path) -> None:
+    (tmp_path / "p.csv").write_text("model,speed (tokens/s)\nmodel-0,10\nmodel-1,30\n", encoding="utf-8")
+    made = page(many(3, 60), tmp_path, models_table=tmp_path / "p.csv", weights={"factuality": 1})
+    assert "Speed (tokens/s)" in made.text
+    assert "Quality against speed" in made.text
+    assert "No speed is known for model-2" in made.text

@@ -26,7 +26,7 @@ from flask_eval.reporting.gallery import subjects
 from flask_eval.reporting.interactive import interactive as interactive_of
 from flask_eval.reporting.items import items_of
 from flask_eval.reporting.markdown import markdown as markdown_of
-from flask_eval.reporting.models_table import ModelsTable
+from flask_eval.reporting.models_table import ModelsTable, read_models_table
 from flask_eval.reporting.scripts import json_text, script
 from flask_eval.reporting.sections import Numbers, Setting, coverage_words, numbers, section
 from flask_eval.reporting.selection import chooser
@@ -72,7 +72,7 @@ def report(
     csv: str | Path | None = None,
     markdown: str | Path | None = None,
     weights: Mapping[str, float] | None = None,
-    models_table: ModelsTable | None = None,
+    models_table: ModelsTable | str | Path | None = None,
 ) -> Path:
     """Write one self-contained HTML page; nothing in it is fetched, and no number needs a script.
 
@@ -98,7 +98,7 @@ def report(
         csv: a folder for the same numbers as CSV, a table a file.
         markdown: a file for the page's tables in Markdown.
         weights: by skill, for the choice of a model; skills without one weigh nothing. None: the same for all.
-        models_table: prices and speeds of the models (`read_models_table`).
+        models_table: prices and speeds of the models: a file with the columns model, price and speed, or what `read_models_table` gave.
 
     Returns:
         The page's path.
@@ -109,6 +109,7 @@ def report(
     """
     exports = Exports(png, svg, csv, markdown)
     exports.check()
+    known = read_models_table(models_table) if isinstance(models_table, (str, Path)) else models_table
     codes = coded(replace(table, texts=table.texts.also(responses)))
     agreements = [study for study in studies if isinstance(study, AgreementStudy)]
     raters = _alone(codes, table, agreements)
@@ -117,9 +118,9 @@ def report(
     listed = items_of(codes, slices, items) if items is not None else None
     if listed is not None:
         scripts.append(script("items"))
-    choice = chooser(codes, raters, weights, models_table, confidence=confidence, resamples=resamples, seed=seed)
+    choice = chooser(codes, raters, weights, known, confidence=confidence, resamples=resamples, seed=seed)
     if choice is not None and choice.groups:
-        scripts += [*([script("selection_front")] if choice.has_front else []), script("selection")]
+        scripts += [*([script("selection_front")] if choice.against else []), script("selection")]
     shown = subjects(codes, made, raters)
     pictures = exports.drawn(shown)
     live = interactive_of(shown) if interactive else None

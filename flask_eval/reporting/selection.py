@@ -72,7 +72,8 @@ class Chooser:
     lines: tuple[Line, ...]
     groups: tuple[Group, ...]
     """Empty where there is nothing to choose between."""
-    has_front: bool
+    against: str
+    """What quality is drawn against: `price`, `speed`, or empty where no front is known."""
     given: bool
     """Whether the user gave weights."""
     data: Markup
@@ -122,7 +123,7 @@ def chooser(
         columns=_columns(known, found),
         lines=tuple(_line(means, titles, choice, known, found) for choice in found.choices),
         groups=_groups(data, means, found, titles) if movable else (),
-        has_front=_fronted(found),
+        against=("price" if known.prices else "speed") if _fronted(found) else "",
         given=weights is not None,
         data=json_text(embedded(means, found, titles, known) if movable else {}),
         selection=found,
@@ -148,7 +149,7 @@ def headline(found: Selection) -> Sentence:
         if top.probability_best is None
         else f", and the best with a probability of {chance_of(top.probability_best)}"
     )
-    rest = " Every other model has a significantly better one." if 1 < len(found.leaders) < len(ranked) else ""
+    rest = " Every other model here has a significantly better one." if 1 < len(found.leaders) < len(ranked) else ""
     after = f" is highest, {mean}{chance}.{rest}"
     if len(found.leaders) == 1:
         start: Sentence = (
@@ -163,9 +164,9 @@ def headline(found: Selection) -> Sentence:
 
 def _clear(top: Choice, mean: str) -> str:
     if not top.sparse:
-        return f" is best for this mix, {mean}: every other model is significantly lower."
+        return f" is best for this mix, {mean}: every other model here is significantly lower."
     few = f"a skill that counts has only {counted(top.n, 'instance')}, too few to be firm."
-    return f" is highest for this mix, {mean}, and every other model significantly lower; but {few}"
+    return f" is highest for this mix, {mean}, and every other model here significantly lower; but {few}"
 
 
 def _names(models: Sequence[str], most: int = 6) -> Sentence:
@@ -197,7 +198,9 @@ def _words(
         kind = KIND[data.table.raters[rater]].lower()
         made.append(f"By one rater alone: the {kind} {name(rater).text}.")
     if len(means.models) < means.field:
-        made.append(f"These are the {len(means.models)} models of {means.field} with the highest weighted means.")
+        made.append(
+            f"These are the {len(means.models)} models of {means.field} with the highest weighted means; the others are not shown here, whatever the sliders say."
+        )
     if found.leaders:
         made.append(
             "A normal approximation: from the means of all models in all skills and their covariance, which knows that models and skills "
