@@ -127,7 +127,7 @@ def respond(
         "calls": {"sent": tally.sent, "answered": tally.answered, "failed": tally.failed},
         "tokens": {"input": tally.input_tokens, "cached": tally.cached_tokens, "output": tally.output_tokens},
         "cost_usd": tally.cost_usd if priced else None,
-        "seconds": time.monotonic() - began,
+        "seconds": round(time.monotonic() - began, 3),
         "left": left,
         "files": written,
         "last_error": tally.last_error,
