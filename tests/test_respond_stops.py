@@ -129,3 +129,29 @@ def test_only_the_chosen_instances_are_asked_and_the_columns_may_have_other_name
         assert code == 0, err
         assert sorted(one.body["messages"][0]["content"] for one in server.seen) == ["Three?", "Two?"]
     assert [row["instance"] for row in read(tmp_path / "r.jsonl")] == ["2", "3"]
+
+
+def test_a_study_that_is_stopped_keeps_the_answers_that_are_recorded(tmp_path, run) -> None:
+    write_study(tmp_path)
+    study = tmp_path / "study.yaml"
+    with openai_server() as server:
+
+        def ask(samples: int) -> tuple[int, str]:
+            model = {"name": "m", "model": "m", "base_url": server.url, "samples": samples}
+            plan = {"name": "s", "instances": "instances.jsonl", "models": [model], "judges": ["metric:rouge_l"]}
+            study.write_text(json.dumps(plan))
+            code, _, err = run("run", study)
+            return code, err
+
+        code, err = ask(1)
+        assert code == 0, err
+        (out,) = tmp_path.rglob("m.jsonl")
+        before = read(out)
+        assert len(before) == 6
+        server.raw = lambda *_: MISSING
+        assert ask(2)[0] == 3
+        assert read(out) == before
+        server.raw = None
+        assert ask(2)[0] == 0
+        assert len(read(out)) == 12
+        assert server.counts()["served"] == 12

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask_eval.calling.asking import Asking, ask, open_calls
+from flask_eval.calling.asking import Asking, ask, open_calls, recorded
 from flask_eval.calling.engine import Tally
 from flask_eval.calling.price import price_of
 from flask_eval.judging import read_instances
@@ -107,9 +107,14 @@ def _respond(checked: Checked, model: Asked, file: Path, session: Session) -> En
             tally=tally,
             on_progress=lambda done, counted: show(done, f"{counted.answered:,} calls"),
         )
+        # a stop leaves answers unread that the ledger holds: the file keeps them
+        held = (
+            recorded(model.card, requests(instances, model.card.settings, manner), ledger) if tally.stopped_by else {}
+        )
     session.pay(None if price is None else tally.cost_usd)
-    kept = write_jsonl(file, rows(model.card, model.card.name, found, order, manner))
-    counts = Counter(outcome_of(call.completion) for call in found.values())
+    there = held | found
+    kept = write_jsonl(file, rows(model.card, model.card.name, there, order, manner))
+    counts = Counter(outcome_of(call.completion) for call in there.values())
     outcomes = {name: counts[name] for name in OUTCOMES if counts[name]}
     result = {
         "models": {model.card.name: {"responses": kept, "outcomes": outcomes}},
