@@ -64,6 +64,7 @@ def rows_of(record: dict) -> dict[str, list[dict]]:
         "models": record["comparison"]["models"],
         "pairs": record["comparison"]["pairs"],
         "strengths": record["comparison"]["strengths"],
+        "selection": record["selection"]["choices"],
     }
 
 

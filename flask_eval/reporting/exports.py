@@ -14,6 +14,7 @@ from flask_eval.analysis.coverage import OutcomeRow
 from flask_eval.analysis.dropping import DropRow
 from flask_eval.analysis.lengths import LengthPoint, LengthRow
 from flask_eval.analysis.macro import MacroRow
+from flask_eval.analysis.selecting import Choice
 from flask_eval.analysis.slices import SliceRow
 from flask_eval.errors import UserError
 from flask_eval.records import replacing, write_table
@@ -38,6 +39,7 @@ _SHAPES: Mapping[str, type | tuple[str, ...]] = {
     "pairs": PairRow,
     "interactions": InteractionRow,
     "strengths": StrengthRow,
+    "selection": Choice,
     "length_and_score": tuple(f.name for f in fields(LengthRow) if f.name != "points"),
     "lengths": ("rater", "kind", *(f.name for f in fields(LengthPoint))),
 }
@@ -135,6 +137,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[tuple[str, list[Mapping[str, An
     yield "drops", [row for part in record["slices"] for row in part["drops"]]
     for name in ("models", "pairs", "interactions", "strengths"):
         yield name, record["comparison"][name]
+    yield "selection", record.get("selection", {"choices": []})["choices"]
     yield "length_and_score", [{k: v for k, v in row.items() if k != "points"} for row in record["lengths"]]
     raters = [({"rater": row["rater"], "kind": row["kind"]}, row["points"]) for row in record["lengths"]]
     yield "lengths", [who | point for who, points in raters for point in points]

@@ -14,7 +14,7 @@ from flask_eval.analysis.sparsity import FEW
 from flask_eval.reporting.models_table import ModelsTable
 from flask_eval.reporting.text import Name, name
 
-WIDE = 12_000
+WIDE = 4_000
 """Up to so many correlations two digits each are taken, above one."""
 LETTERS = "".join(chr(code) for code in range(0x23, 0x7F) if chr(code) not in "&<>\\~")
 """The digits of a packed correlation: their number is odd, so that 0 is exact."""
