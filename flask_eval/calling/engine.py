@@ -45,6 +45,10 @@ class Job:
     attempt: int = 0
 
 
+FRAMING = 16
+"""Tokens that a chat's format adds to a request, and to each message, at most."""
+
+
 @dataclass
 class Tally:
     """What a command has done so far."""
@@ -224,7 +228,8 @@ class Engine:
         if self.budget is None:
             return 0.0
         settings: dict[str, Any] = dict(request.settings)
-        sent = sum(len(content) for _, content in request.messages) / 3
+        # bytes, since a character of many scripts is a token or more; and what the chat's own format adds
+        sent = FRAMING + sum(len(content.encode("utf-8", "replace")) / 3 + FRAMING for _, content in request.messages)
         dearest = cost(self.price, sent, 0, float(settings.get("max_tokens", 1024))) or 0.0
         if self.tally.cost_usd + self.tally.reserved_usd + dearest > self.budget:
             self.stop(
