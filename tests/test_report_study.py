@@ -144,7 +144,7 @@ def test_each_measure_says_what_it_means_and_what_it_cannot_say(shown) -> None:
 
 
 def test_the_page_stays_small_fetches_nothing_and_holds_no_nan(shown) -> None:
-    assert len(shown.source.encode()) < 200_000
+    assert len(shown.source.encode()) < 220_000  # a study besides what a page of ratings holds
     assert not re.search(r"\b(nan|NaN|None|inf)\b", shown.text)
     assert not re.search(r"https?://|url\(|@import", shown.source)
     ids = [attrs["id"] for _, attrs in shown.elements if "id" in attrs]
