@@ -110,6 +110,28 @@ def test_weights_and_prices_reach_the_page_and_a_changed_price_redoes_it_alone(t
     assert done(run_study(file)) == ["report"]
 
 
+def test_a_study_names_models_as_respond_does(tmp_path, run):
+    """So that a table of prices serves both."""
+    instances, _ = write_study(tmp_path)
+    with openai_server(models=("org/small", "big")) as server:
+        asked = [{"card": f"openai:{model}", "base_url": server.url} for model in ("org/small", "big")]
+        file = tmp_path / "study.yaml"
+        file.write_text(
+            yaml.safe_dump({"name": "S", "instances": "instances.jsonl", "models": asked, "judges": "metric:rouge_l"})
+        )
+        run_study(file)
+        out = tmp_path / "r.jsonl"
+        run("respond", instances, "--model", "openai:org/small,openai:big", "--base-url", server.url, "-o", out)
+    assert {json.loads(line)["model"] for line in out.read_text().splitlines()} == {"org/small", "big"}
+    found = [
+        json.loads(line)["model"]
+        for path in (tmp_path / "results").rglob("*.jsonl")
+        for line in path.read_text().splitlines()
+        if '"model"' in line
+    ]
+    assert set(found) == {"org/small", "big"}
+
+
 def responses_edit(folder, text="alpha says otherwise."):
     rows = [json.loads(line) for line in (folder / "responses.jsonl").read_text().splitlines()]
     rows[0]["text"] = text

@@ -38,6 +38,11 @@ class Responded:
     """Why work is left; empty where none is."""
 
 
+def name_of(typed: str, card: JudgeCard) -> str:
+    """The model's name in its responses: a card's name, or MODEL of `ADAPTER:MODEL`."""
+    return card.model if typed.startswith(SCHEMES) else card.name
+
+
 def models_of(
     names: Sequence[str], *, base_url: str | None = None, settings: Mapping[str, Any] | None = None
 ) -> dict[str, JudgeCard]:
@@ -57,7 +62,7 @@ def models_of(
         if settings:
             # validated as a card is: none of them may hold a key
             card = load_judge(card.model_copy(update={"settings": {**card.settings, **settings}}))
-        name = card.model if typed.startswith(SCHEMES) else card.name
+        name = name_of(typed, card)
         if name in found:
             raise UserError(f"--model {typed}: two models are called '{name}'; give one a card with a name of its own")
         found[name] = card

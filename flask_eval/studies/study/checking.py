@@ -24,6 +24,7 @@ from flask_eval.metrics import find_metric
 from flask_eval.prompting import open_prompt
 from flask_eval.ratings import read_ratings
 from flask_eval.records import files_of
+from flask_eval.responding import name_of
 from flask_eval.schema import Instance, JudgeCard, Response, Slice
 from flask_eval.studies.study.checked import Asked, Checked, Collected, Path_
 from flask_eval.studies.study.fitting import budget, circles, conclusions, empty_slices, names, same_model
@@ -176,6 +177,8 @@ def _card(todo: Collected, part: Reached) -> JudgeCard:
         base_url, model = changes.pop("base_url", None), changes.pop("model", None)
     settings = {**base.settings, **changes.pop("settings", {})}
     card = load_judge(base, base_url=base_url, model=model)
+    if isinstance(part, ModelPart) and part.card is not None and part.name is None:
+        changes["name"] = name_of(part.card, card)  # as `respond` names it
     try:
         return card.model_validate({**card.model_dump(), **changes, "settings": settings})
     except ValidationError as error:
