@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from flask_eval.cli.common import (
+    calling_options,
     dollars,
     json_option,
     names_of,
@@ -15,6 +16,7 @@ from flask_eval.cli.common import (
     percent,
     progress,
     say,
+    spent_line,
     stoppable,
     write_json,
 )
@@ -48,21 +50,12 @@ from flask_eval.errors import UserError
 )
 @click.option("--prompts", metavar="DIR", help="A folder with your templates of the shipped names.")
 @click.option("--dry-run", is_flag=True, help="Say calls, tokens and cost; call nothing.")
-@click.option("--budget", type=click.FloatRange(min=0), metavar="USD", help="Stop before this much is spent.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N instances, in file order.")
-@click.option("--slice", "part", metavar="S", help="Only these instances: a file of ids, or a YAML slice.")
-@click.option(
-    "--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Requests in flight (default: 16, or the card's)."
-)
 @click.option("--seed", type=int, default=0, show_default=True, help="Fixes the order in which criteria are shown.")
 @click.option("--retry", metavar="OUTCOME,...", help="Ask again what came to these outcomes: unparsed, refused ...")
-@click.option("--durable", is_flag=True, help="Sync every call to disk: safe against a power cut, slower.")
 @click.option(
     "--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True, help="Of the intervals."
 )
-@click.option(
-    "--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Read a field from a column of another name."
-)
+@calling_options("instances")
 @json_option
 def annotate_command(**options: Any) -> int:
     """Give INSTANCES what scoring needs, and write them to FILE.
@@ -213,12 +206,7 @@ def _tell(result: dict[str, Any]) -> None:
     if result["settle"]["rows"]:
         say(f"{result['settle']['rows']:,} fields to settle: fill in `decision` in {result['settle']['file']}")
     if result["calls"]["sent"]:
-        calls, tokens = result["calls"], result["tokens"]
-        cost = "unknown cost" if result["cost_usd"] is None else dollars(result["cost_usd"])
-        say(
-            f"{calls['answered']:,} calls answered, {calls['failed']:,} failed ({calls['sent']:,} sent); "
-            f"{tokens['input']:,} + {tokens['output']:,} tokens, {cost}; {result['seconds']:.1f} s"
-        )
+        say(spent_line(result))
     elif not result["left"]:
         say("nothing was asked: every answer is there already")
     if result.get("last_error"):

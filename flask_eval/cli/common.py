@@ -20,6 +20,36 @@ json_option = click.option(
 )
 
 
+def calling_options(first: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """What every command takes that calls models: how many, how much, which instances; `first`: what `--limit` counts."""
+    options = (
+        click.option("--budget", type=click.FloatRange(min=0), metavar="USD", help="Stop before this much is spent."),
+        click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N", help=f"Only the first N {first}, in file order."
+        ),
+        click.option(
+            "--slice", "part", metavar="S", help="Only these instances: a file of ids, a YAML slice, or a rule."
+        ),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(1, 1000),
+            metavar="N",
+            help="Requests in flight (default: 16, or the card's).",
+        ),
+        click.option("--durable", is_flag=True, help="Sync every call to disk: safe against a power cut, slower."),
+        click.option(
+            "--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Read a field from a column of another name."
+        ),
+    )
+
+    def add(command: Callable[..., int]) -> Callable[..., int]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def say(text: str) -> None:
     """A line for people, on standard error."""
     click.echo(for_terminal(text), err=True)
@@ -110,6 +140,16 @@ def percent(share: float | None) -> str:
 def dollars(amount: float) -> str:
     """US dollars; small amounts with the digits that matter."""
     return f"{amount:.2f} USD" if amount >= 1 or amount == 0 else f"{amount:.2g} USD"
+
+
+def spent_line(result: Mapping[str, Any]) -> str:
+    """Calls, tokens, cost and time of a command, in words."""
+    calls, tokens = result["calls"], result["tokens"]
+    cost = "unknown cost" if result["cost_usd"] is None else dollars(result["cost_usd"])
+    return (
+        f"{calls['answered']:,} calls answered, {calls['failed']:,} failed ({calls['sent']:,} sent); "
+        f"{tokens['input']:,} + {tokens['output']:,} tokens, {cost}; {result['seconds']:.1f} s"
+    )
 
 
 def without_line(without: Mapping[str, int]) -> str:

@@ -8,7 +8,18 @@ from typing import Any
 
 import click
 
-from flask_eval.cli.common import dollars, json_option, names_of, outcomes_line, progress, say, stoppable, write_json
+from flask_eval.cli.common import (
+    calling_options,
+    dollars,
+    json_option,
+    names_of,
+    outcomes_line,
+    progress,
+    say,
+    spent_line,
+    stoppable,
+    write_json,
+)
 from flask_eval.errors import UserError
 
 
@@ -33,18 +44,9 @@ _JSON = json.JSONDecoder(strict=False, parse_constant=_no_number)
 @click.option("--completion", is_flag=True, help="Have a text continued (/v1/completions) in place of a chat.")
 @click.option("--settings", "pairs_of_settings", metavar="K=V,...", help="Such as temperature=0,max_tokens=512.")
 @click.option("--dry-run", is_flag=True, help="Say calls, tokens and cost; call nothing.")
-@click.option("--budget", type=click.FloatRange(min=0), metavar="USD", help="Stop before this much is spent.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N instances, in file order.")
-@click.option("--slice", "part", metavar="S", help="Only these instances: a file of ids, or a YAML slice.")
-@click.option(
-    "--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Requests in flight (default: 16, or the card's)."
-)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of worked examples.")
 @click.option("--retry", metavar="OUTCOME,...", help="Ask again what came to these: empty, truncated, refused.")
-@click.option("--durable", is_flag=True, help="Sync every call to disk: safe against a power cut, slower.")
-@click.option(
-    "--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Read a field from a column of another name."
-)
+@calling_options("instances")
 @json_option
 def respond_command(**options: Any) -> int:
     """Ask models for responses to INSTANCES, and write them to FILE.
@@ -148,13 +150,9 @@ def _respond(chosen: Any, cards: Any, manner: Any, options: dict[str, Any]) -> i
     write_json(options["json_file"], result)
     for name, own in result["models"].items():
         say(f"{name}: {own['responses']:,} responses ({outcomes_line(own['outcomes'])})")
-    calls, tokens = result["calls"], result["tokens"]
+    calls = result["calls"]
     if calls["sent"]:
-        cost = "unknown cost" if result["cost_usd"] is None else dollars(result["cost_usd"])
-        say(
-            f"{calls['answered']:,} calls answered, {calls['failed']:,} failed; {tokens['input']:,} + {tokens['output']:,} tokens, "
-            f"{cost}; {result['seconds']:.1f} s"
-        )
+        say(spent_line(result))
     elif not result["left"]:
         say("nothing was asked: every response is there already")
     say(f"written: {', '.join(result['files']) or 'nothing'}")

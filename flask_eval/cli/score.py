@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from flask_eval.cli.common import (
+    calling_options,
     dollars,
     json_option,
     load_certificate,
@@ -16,6 +17,7 @@ from flask_eval.cli.common import (
     percent,
     progress,
     say,
+    spent_line,
     stoppable,
     without_line,
     write_json,
@@ -34,15 +36,9 @@ from flask_eval.cli.common import (
 @click.option("--prompt", help="A shipped prompt (flask, skill_agnostic, checklist), or your template.")
 @click.option("-o", "--out", metavar="RUN", help="The run's folder; a repeat goes on where it stopped.")
 @click.option("--dry-run", is_flag=True, help="Say cells, calls, tokens and cost; call nothing.")
-@click.option("--budget", type=click.FloatRange(min=0), metavar="USD", help="Stop before this much is spent.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N cells, in file order.")
-@click.option("--slice", "part", metavar="S", help="Only these instances: a file of ids, or a YAML slice.")
 @click.option("--skills", metavar="S,...", help="Rate these skills in place of the annotated ones.")
 @click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="Verdicts on each response.")
 @click.option("--packing", default="all", show_default=True, help="Skills in one call: all, one, or a number.")
-@click.option(
-    "--concurrency", type=click.IntRange(1, 1000), metavar="N", help="Requests in flight (default: 16, or the card's)."
-)
 @click.option("--seed", type=int, default=0, show_default=True, help="Kept with the run.")
 @click.option("--retry", metavar="OUTCOME,...", help="Ask again what came to these outcomes: unparsed, refused ...")
 @click.option(
@@ -52,7 +48,6 @@ from flask_eval.cli.common import (
     show_default=True,
     help="What an empty response counts as.",
 )
-@click.option("--durable", is_flag=True, help="Sync every call to disk: safe against a power cut, slower.")
 @click.option(
     "--min-coverage",
     type=click.FloatRange(0, 1),
@@ -61,9 +56,7 @@ from flask_eval.cli.common import (
 )
 @click.option("--certificate", metavar="F", help="Mark each skill by a certificate that `agree --certify` wrote.")
 @click.option("--without-references-by", metavar="WHO,...", help="Leave out the references that these wrote.")
-@click.option(
-    "--map", "pairs", multiple=True, metavar="FIELD=COLUMN", help="Read a field from a column of another name."
-)
+@calling_options("cells")
 @json_option
 def score_command(**options: Any) -> int:
     """Judge RESPONSES to INSTANCES skill by skill, and keep every call in RUN.
@@ -190,12 +183,7 @@ def _tell(result: dict[str, Any], plan_notes: tuple[str, ...]) -> None:
     if without:
         say(without_line(without))
     if calls["sent"]:
-        tokens = result["tokens"]
-        cost = "unknown cost" if result["cost_usd"] is None else dollars(result["cost_usd"])
-        say(
-            f"{calls['answered']:,} calls answered, {calls['failed']:,} failed ({calls['sent']:,} sent); "
-            f"{tokens['input']:,} + {tokens['output']:,} tokens, {cost}; {result['seconds']:.1f} s"
-        )
+        say(spent_line(result))
     for note in result["notes"][len(plan_notes) :]:
         say(f"note: {note}")
     if result["ratings"].get("failed"):
