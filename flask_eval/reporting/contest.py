@@ -29,6 +29,8 @@ class Contest:
     better: Mapping[str, frozenset[str]]
     """The models that are significantly better than a model."""
     worse: Mapping[str, frozenset[str]]
+    places: Mapping[str, tuple[int | None, int | None]]
+    """The ranks that the corrected pairs leave open, lowest and highest."""
     chance: Mapping[str, float | None]
     """The probability of being best."""
     adjust: str
@@ -47,9 +49,9 @@ class Contest:
 
     def ranks(self, model: str) -> str:
         """The ranks that the corrected pairs leave open: `1`, `2\u20135`."""
-        if not self.tested or model not in self.better:
+        low, high = self.places.get(model, (None, None)) if self.tested else (None, None)
+        if low is None or high is None:
             return "\u2013"
-        low, high = 1 + len(self.better[model]), len(self.better) - len(self.worse[model])
         return f"{low}" if low >= high else f"{low}\u2013{high}"
 
     def tied(self, models: Sequence[str]) -> bool:
@@ -76,6 +78,7 @@ def contest_of(found: Comparison, rater: str) -> Contest:
         pairs={key: row for row in rows for key in ((row.a, row.b), (row.b, row.a))} if found.resamples else {},
         better={model: frozenset(names) for model, names in better.items()},
         worse={model: frozenset(names) for model, names in worse.items()},
+        places={row.model: (row.rank_low, row.rank_high) for row in models},
         chance={row.model: row.probability_best for row in models},
         adjust="Holm" if found.adjust == "holm" else "Benjamini-Hochberg",
         tests=found.families.get("overall", 0),
