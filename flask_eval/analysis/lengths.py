@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flask_eval.analysis.coding import Coded, Floats, Ints, absolute
-from flask_eval.analysis.scores import NOT_ASKED
+from flask_eval.analysis.scores import NOT_ASKED, cluster_spread, intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +158,12 @@ def _correlations(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _interval(found: pd.DataFrame, confidence: float | None) -> tuple[float | None, float | None, dict[str, str]]:
-    from scipy.special import stdtrit
-
+    """As for means (`scores`), clustered; where all correlations are the same, the rule of three."""
     if confidence is None:
         return None, None, dict.fromkeys(("low", "high"), NOT_ASKED)
-    clusters = found["cluster"].nunique()
-    if clusters < 2:
-        why = "fewer than two instances (clusters) whose correlation is defined"
-        return None, None, dict.fromkeys(("low", "high"), why)
-    mean = float(found["r"].mean())
-    influence = (found["r"] - mean).groupby(found["cluster"]).sum().to_numpy() / len(found)
-    error = float(np.sqrt(clusters / (clusters - 1) * (influence**2).sum()))
-    if error == 0:
-        return None, None, dict.fromkeys(("low", "high"), "the correlation is the same in all instances")
-    half = float(stdtrit(clusters - 1, (1 + confidence) / 2)) * error
-    return max(mean - half, -1.0), min(mean + half, 1.0), {}
+    codes, names = pd.factorize(found["cluster"])
+    mean = np.array([found["r"].mean()])
+    influence = (found["r"].to_numpy() - mean) / max(len(found), 1)
+    spread = cluster_spread(influence, np.zeros(len(found), np.int64), codes.astype(np.int64), 1, max(len(names), 1))
+    made = intervals(mean, spread, [(-1.0, 1.0)], confidence)[0]
+    return made.low, made.high, dict.fromkeys(("low", "high"), made.reason) if made.low is None else {}
