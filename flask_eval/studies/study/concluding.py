@@ -211,7 +211,7 @@ class Concluding:
             margin=checked.study.compare.margin,
             items=listed,
             responses=responses_of(checked, dict(self.asked), known) if listed else (),
-            weights=self._weights(table),
+            weights=part.weights,
             models_table=None if part.models_table is None else read_models_table(checked.beside(part.models_table)),
             interactive=part.interactive,
             svg=checked.out / "figures" if part.svg else None,
@@ -221,18 +221,6 @@ class Concluding:
             **self._settings(),
         )
         return Ended(f"{page} ({page.stat().st_size / 1000:,.0f} kB)", {"page": str(page)})
-
-    def _weights(self, table: RatingTable) -> dict[str, float] | None:
-        """The study's weights by the skills of the ratings, as `report --weights` reads them."""
-        from flask_eval.analysis.skill_means import weights_of
-
-        given = self.checked.study.report.weights
-        if given is None:
-            return None
-        return weights_of(
-            ",".join(f"{skill}={weight:g}" for skill, weight in given.items()),
-            {s: table.title(s) for s in table.skills},
-        )
 
 
 def _unscaled(table: RatingTable) -> list[str]:
