@@ -1,11 +1,17 @@
 """Small inputs that several tests share; all written for the tests."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 from flask_eval.records import write_jsonl
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
 """Real data sets beside the checkout; absent in a stranger's clone."""
 
 NO_DATA = "the real data sets are not beside this checkout"
@@ -45,6 +51,16 @@ def write_study(folder, *, instances=6, models=("alpha", "beta"), empty=()):
     ]
     write_jsonl(folder / "responses.jsonl", answers)
     return folder / "instances.jsonl", folder / "responses.jsonl"
+
+
+def kill_after(server, answers, *words):
+    """Run a command in a process of its own, and kill -9 it once the server has given so many answers."""
+    command = [sys.executable, "-m", "flask_eval", *map(str, words)]
+    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    while sum(server.answered.values()) < answers and child.poll() is None:
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL, "the command ended before it could be killed"
 
 
 def verdict(**scores):

@@ -1,17 +1,12 @@
 """annotate: domains, skills and difficulty by a model, and no label from a reply that holds none."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import NO_DATA, SHARED
+from samples import NO_DATA, SHARED, kill_after
 from servers import STANDARD, anthropic_server, openai_server, schema_of
 
 from flask_eval.annotating.fields import answer_of, ask_domains, ask_skills, shuffled
@@ -417,11 +412,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_asks_nothing_twice(tmp_path, run
     with openai_server(latency=0.02) as server:
         words = ["annotate", str(tmp_path / "bare.jsonl"), "--judge", "openai:m", "--base-url", server.url]
         words += ["-o", str(out), "--only", "domains", "--concurrency", "64"]
-        child = subprocess.Popen([sys.executable, "-m", "flask_eval", *words])
-        while sum(server.answered.values()) < 500 and child.poll() is None:
-            time.sleep(0.01)
-        os.kill(child.pid, signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+        kill_after(server, 500, *words)
         with Ledger(tmp_path / "out.calls" / "ledger.sqlite", read_only=True) as ledger:
             recorded = ledger.query("SELECT COUNT(*) FROM call")[0][0]
         assert not out.exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from samples import NO_DATA, SHARED, write_study
+from samples import NO_DATA, SHARED, kill_after, write_study
 from servers import REFUSAL, STANDARD, Faults, Raw, openai_server
 
 from flask_eval.calling.asking import Asking
@@ -385,11 +384,7 @@ def test_a_kill_in_the_middle_loses_nothing_and_asks_nothing_twice(tmp_path, run
     with openai_server(latency=0.02) as server:
         words = ["respond", str(tmp_path / "f" / "instances.jsonl"), "--model", "openai:m", "--base-url", server.url]
         words += ["-o", str(out), "--concurrency", "64"]
-        child = subprocess.Popen([sys.executable, "-m", "flask_eval", *words])
-        while sum(server.answered.values()) < 500 and child.poll() is None:
-            time.sleep(0.01)
-        os.kill(child.pid, signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+        kill_after(server, 500, *words)
         with Ledger(tmp_path / "r.calls" / "ledger.sqlite", read_only=True) as ledger:
             recorded = ledger.query("SELECT COUNT(*) FROM call")[0][0]
         assert not out.exists()

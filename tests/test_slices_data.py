@@ -21,6 +21,21 @@ pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=NO_DATA)
 
 TO_THE_DIGIT = 1e-6
 
+LOGICKOR = [
+    "--instance",
+    "item",
+    "--model",
+    "model",
+    "--rater",
+    "=judge",
+    "--skill",
+    "skill",
+    "--scores",
+    "score",
+    "--response-sample",
+    "turn",
+]
+
 
 def expected(name: str) -> dict:
     return json.loads((SHARED / name / "expected.json").read_text())
@@ -114,21 +129,7 @@ def test_just_eval_safety_of_fifteen_models_where_three_are_constant(made) -> No
 
 @pytest.mark.parametrize("style", ["default", "1-shot", "cot-1-shot"])
 def test_logickor_means_of_65_models(made, style: str) -> None:
-    options = [
-        "--instance",
-        "item",
-        "--model",
-        "model",
-        "--rater",
-        "=judge",
-        "--skill",
-        "skill",
-        "--scores",
-        "score",
-        "--response-sample",
-        "turn",
-    ]
-    rows = made("logickor/scores.csv.gz", [*options, "--where", f"prompt_style={style}"], "--scale", "0-10")
+    rows = made("logickor/scores.csv.gz", [*LOGICKOR, "--where", f"prompt_style={style}"], "--scale", "0-10")
     facts = expected("logickor")
     wanted = facts["by_style"][style]["mean_score"]
     pooled = {row["model"]: row for row in rows if row["skill"] is None}
@@ -143,23 +144,9 @@ def test_logickor_means_of_65_models(made, style: str) -> None:
 
 def test_logickor_intervals_take_the_turns_of_an_item_for_one_observation(made) -> None:
     name = "maywell/TinyWand-kiqu"
-    options = [
-        "--instance",
-        "item",
-        "--model",
-        "model",
-        "--rater",
-        "=judge",
-        "--skill",
-        "skill",
-        "--scores",
-        "score",
-        "--response-sample",
-        "turn",
-    ]
     words = ["--scale", "0-10", "--model", name]
     where = ["--where", "prompt_style=default"]
-    row = next(row for row in made("logickor/scores.csv.gz", [*options, *where], *words) if row["skill"] is None)
+    row = next(row for row in made("logickor/scores.csv.gz", [*LOGICKOR, *where], *words) if row["skill"] is None)
     frame = pd.read_csv(SHARED / "logickor" / "scores.csv.gz")
     own = frame[(frame["model"] == name) & (frame["prompt_style"] == "default")]
     items = own.groupby("item")["score"].mean()

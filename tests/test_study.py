@@ -1,18 +1,13 @@
 """A study: one file from instances to the page; checked before anything is called, resumed, skipped where nothing changed."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
-from samples import verdict, write_study
+from samples import kill_after, verdict, write_study
 from servers import openai_server
 
 from flask_eval.records import write_jsonl
@@ -437,13 +432,7 @@ def test_a_killed_study_goes_on_and_asks_nothing_twice_that_was_recorded(tmp_pat
     """kill -9 in the middle of the scoring."""
     with openai_server(latency=0.15) as server:
         file = offline(tmp_path, judges=[{"model": "j", "base_url": server.url}], concurrency=2)
-        command = [sys.executable, "-m", "flask_eval", "run", str(file)]
-        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while server.counts()["served"] < 4 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_after(server, 4, "run", file)
         assert 4 <= server.counts()["served"] < 12
         found = run_study(file)
         assert found.steps[1].result["cells"] == {"planned": 12, "judged": 12, "left": 0}
@@ -642,14 +631,7 @@ def test_a_study_killed_while_models_answer_goes_on(tmp_path):
     """What was recorded is not asked again."""
     with openai_server(latency=0.15) as server, openai_server() as judge:
         file = with_models(tmp_path, server, server, judge, instances=8, concurrency=2)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flask_eval", "run", str(file)], cwd=ROOT, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 60
-        while server.counts()["served"] < 4 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_after(server, 4, "run", file)
         assert 4 <= server.counts()["served"] < 16
         found = run_study(file)
         assert found.steps[3].result["cells"] == {"planned": 16, "judged": 16, "left": 0}
