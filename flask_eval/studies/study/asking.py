@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask_eval.calling.asking import Asking, ask, open_calls, recorded
-from flask_eval.calling.engine import Tally
-from flask_eval.calling.price import price_of
+from flask_eval.calling.asking import Asking
 from flask_eval.judging import read_instances
-from flask_eval.records import write_jsonl
-from flask_eval.responding import OUTCOMES, Manner, estimate, outcome_of, requests, rows
+from flask_eval.responding import Manner, estimate, respond
 from flask_eval.studies.study.checked import Asked, Checked
 from flask_eval.studies.study.digests import of_source, of_value
 from flask_eval.studies.study.schema import ModelPart
@@ -89,43 +85,28 @@ def _manner(checked: Checked, model: Asked) -> Manner:
 
 
 def _respond(checked: Checked, model: Asked, file: Path, session: Session) -> Ended:
-    part, price = _options(model), price_of(model.card)
+    part, name = _options(model), model.card.name
     instances = read_instances(str(checked.out / "instances.jsonl"))
-    total, tally, manner = len(instances) * part.samples, Tally(), _manner(checked, model)
-    order = [(one.id, sample) for one in instances for sample in range(part.samples)]
-    how = Asking(part.concurrency or session.concurrency, session.left, session.first_wait)
-    with (
-        open_calls(file, durable=session.durable) as ledger,
-        session.progress(f"asking {model.card.name}", total) as show,
-    ):
-        found = ask(
-            model.card,
-            requests(instances, model.card.settings, manner),
-            ledger,
-            how,
-            again=lambda _, __, call: outcome_of(call.completion) in part.retry,
-            tally=tally,
-            on_progress=lambda done, counted: show(done, f"{counted.answered:,} calls"),
+    total = len(instances) * part.samples
+    with session.progress(f"asking {name}", total) as show:
+        done = respond(
+            instances,
+            {name: model.card},
+            out=file,
+            manner=_manner(checked, model),
+            how=Asking(part.concurrency or session.concurrency, session.left, session.first_wait),
+            retry=part.retry,
+            durable=session.durable,
+            on_progress=lambda n, counted: show(n, f"{counted.answered:,} calls"),
         )
-        # a stop leaves answers unread that the ledger holds: the file keeps them
-        held = (
-            recorded(model.card, requests(instances, model.card.settings, manner), ledger) if tally.stopped_by else {}
-        )
-    session.pay(None if price is None else tally.cost_usd)
-    there = held | found
-    kept = write_jsonl(file, rows(model.card, model.card.name, there, order, manner))
-    counts = Counter(outcome_of(call.completion) for call in there.values())
-    outcomes = {name: counts[name] for name in OUTCOMES if counts[name]}
-    result = {
-        "models": {model.card.name: {"responses": kept, "outcomes": outcomes}},
-        "calls": {"sent": tally.sent, "answered": tally.answered, "failed": tally.failed},
-        "tokens": {"input": tally.input_tokens, "cached": tally.cached_tokens, "output": tally.output_tokens},
-        "cost_usd": None if price is None else tally.cost_usd,
-    }
-    words = f"{kept:,} of {total:,} responses ({', '.join(f'{n:,} {name}' for name, n in outcomes.items())})"
-    if counts["failed"]:
-        words += f"; the same command asks the failed ones again (the last: {tally.last_error})"
-    return Ended(words, result, tally.stopped_by if len(found) < total else "", not counts["failed"])
+    session.pay(done.result["cost_usd"])
+    own = done.result["models"][name]
+    outcomes = ", ".join(f"{n:,} {outcome}" for outcome, n in own["outcomes"].items())
+    words = f"{own['responses']:,} of {total:,} responses ({outcomes})"
+    failed = own["outcomes"].get("failed")
+    if failed:
+        words += f"; the same command asks the failed ones again (the last: {done.result['last_error']})"
+    return Ended(words, done.result, done.stopped_by, not failed)
 
 
 def _estimate(checked: Checked, model: Asked, file: Path, ready: bool) -> dict[str, Any]:  # noqa: FBT001 (called through Step)
