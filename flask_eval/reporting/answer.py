@@ -9,7 +9,8 @@ from flask_eval.analysis.macro import MacroRow
 from flask_eval.analysis.slices import CROWDED, ENOUGH, too_narrow
 from flask_eval.analysis.sparsity import FEW, RULE
 from flask_eval.analysis.text import number, percent
-from flask_eval.reporting.contest import Contest, chance_of
+from flask_eval.reporting.comparison_words import chance_of
+from flask_eval.reporting.contest import Contest
 from flask_eval.reporting.text import Name, counted, ends, name
 
 COVERED = 0.95

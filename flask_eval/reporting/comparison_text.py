@@ -10,11 +10,13 @@ from flask_eval.analysis.text import markdown_table, number, percent, short, vis
 from flask_eval.ratings import RatingTable
 from flask_eval.reporting.comparison_words import (
     WIDE,
+    chance_of,
     from_side,
     is_better,
     overall,
     pairs_of,
     q_of,
+    ranks_of,
     raters,
     tally,
     top,
@@ -118,22 +120,10 @@ def _model_line(row: ModelRow) -> list[str]:
         short(row.model, WIDE),
         number(row.mean),
         ends(row.low, row.high) or "\u2013",
-        _ranks(row),
-        _chance(row.probability_best),
+        ranks_of(row.rank_low, row.rank_high),
+        chance_of(row.probability_best),
         _others(row),
     ]
-
-
-def _ranks(row: ModelRow) -> str:
-    if row.rank_low is None or row.rank_high is None:
-        return "\u2013"
-    return str(row.rank_low) if row.rank_low == row.rank_high else f"{row.rank_low}\u2013{row.rank_high}"
-
-
-def _chance(value: float | None) -> str:
-    if value is None:
-        return "\u2013"
-    return "<0.01" if 0 < value < 0.005 else ">0.99" if 0.995 < value < 1 else number(value)
 
 
 def _others(row: ModelRow) -> str:
@@ -296,8 +286,8 @@ def _tables(found: Comparison, table: RatingTable, rater: str) -> Iterator[str]:
                 ends(row.low, row.high) or "\u2013",
                 f"{row.n:,}",
                 "\u2013" if row.rank is None else str(row.rank),
-                _ranks(row),
-                _chance(row.probability_best),
+                ranks_of(row.rank_low, row.rank_high),
+                chance_of(row.probability_best),
                 f"{len(row.tied_with)}",
                 f"{len(row.not_separated_from)}",
             ]

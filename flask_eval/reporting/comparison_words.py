@@ -13,6 +13,20 @@ WIDE = 30
 """A model's name on the screen is cut at so many characters."""
 
 
+def ranks_of(low: int | None, high: int | None) -> str:
+    """The ranks that the corrected pairs leave open: `1`, `2\u20135`."""
+    if low is None or high is None:
+        return "\u2013"
+    return f"{low}" if low >= high else f"{low}\u2013{high}"
+
+
+def chance_of(share: float | None) -> str:
+    """A probability in whole percent; never 0 % or 100 %."""
+    if share is None:
+        return "\u2013"
+    return "<1%" if share < 0.005 else ">99%" if share > 0.995 else f"{100 * share:.0f}%"
+
+
 def q_of(value: float | None) -> str:
     """An adjusted p: three digits, never 0."""
     if value is None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from flask_eval.analysis.comparing import Comparison, PairRow
 from flask_eval.analysis.text import number
-from flask_eval.reporting.comparison_words import q_of
+from flask_eval.reporting.comparison_words import q_of, ranks_of
 from flask_eval.reporting.tables import Block, Cell, Row, SkillHead, Table
 from flask_eval.reporting.text import Name, ends, listed, name, signed
 
@@ -50,9 +50,7 @@ class Contest:
     def ranks(self, model: str) -> str:
         """The ranks that the corrected pairs leave open: `1`, `2\u20135`."""
         low, high = self.places.get(model, (None, None)) if self.tested else (None, None)
-        if low is None or high is None:
-            return "\u2013"
-        return f"{low}" if low >= high else f"{low}\u2013{high}"
+        return ranks_of(low, high)
 
     def tied(self, models: Sequence[str]) -> bool:
         """Whether every two of the models are shown to be equivalent within the margin."""
@@ -84,13 +82,6 @@ def contest_of(found: Comparison, rater: str) -> Contest:
         tests=found.families.get("overall", 0),
         margin=found.margin,
     )
-
-
-def chance_of(share: float | None) -> str:
-    """A probability in whole percent; never 0 % or 100 %."""
-    if share is None:
-        return "\u2013"
-    return "<1%" if share < 0.005 else ">99%" if share > 0.995 else f"{100 * share:.0f}%"
 
 
 def difference_tables(found: Comparison, rater: str, skills: Sequence[SkillHead], *, pairs: bool) -> tuple[Table, ...]:

@@ -14,7 +14,7 @@ from flask_eval.analysis.skill_means import SkillMeans, leading, skill_means
 from flask_eval.analysis.sparsity import FEW
 from flask_eval.analysis.text import number, percent
 from flask_eval.reporting.answer import Sentence
-from flask_eval.reporting.contest import chance_of
+from flask_eval.reporting.comparison_words import chance_of
 from flask_eval.reporting.models_table import ModelsTable
 from flask_eval.reporting.scripts import json_text
 from flask_eval.reporting.selection_data import embedded, head, slider_values
