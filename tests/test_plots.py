@@ -137,6 +137,22 @@ def test_the_heat_map_shows_the_fields_mean_and_each_model_against_its_median() 
     assert (min(shades), max(shades)) == (0, 8)
 
 
+def test_a_cell_of_few_instances_has_a_small_mark_in_every_map() -> None:
+    table = many(3, 160)
+    rows = slice_scores(table, by=[("skill", "domain")], resamples=0).rows
+    made = heat(rows, "domain", [SkillHead(s, Name(s), "", 0) for s in table.skills])
+    assert made is not None
+    place = {(x, y): cell.sparse for y, (_, row) in enumerate(made.rows) for x, cell in enumerate(row) if cell.text}
+    assert {True, False} == set(place.values())
+    seen = {True: 0, False: 0}
+    for one in made.maps:
+        for key, path in one.paths:
+            for x, y in re.findall(r"M(\d+) (\d+)h0", path):
+                assert place[int(x), int(y)] == key.endswith("o")
+                seen[key.endswith("o")] += 1
+    assert min(seen.values()) > 0
+
+
 def test_a_cell_of_few_instances_has_no_shade() -> None:
     table = many(2, 20)
     rows = slice_scores(table, by=[("skill", "difficulty")], resamples=0).rows

@@ -118,6 +118,16 @@ def test_people_are_in_the_study_and_not_in_sections_of_their_own(shown) -> None
     assert "sample-judge , skill by skill" in shown.text
 
 
+def test_people_in_the_study_do_not_weigh_on_the_correction_of_the_judges(demo, tmp_path) -> None:
+    """Their ratings have no section, so their comparisons are no tests of this page."""
+    report(demo.table, demo.study, path=tmp_path / "s.html", data=tmp_path / "s.json")
+    found = json.loads((tmp_path / "s.json").read_text())["comparison"]
+    kinds = demo.table.raters
+    assert {kinds[row["rater"]] for row in found["pairs"]} == {"judge", "metric"}
+    overall = [row for row in found["pairs"] if row["skill"] is None and row["p"] is not None]
+    assert found["families"]["overall"] == len(overall)
+
+
 def test_an_undefined_figure_is_a_dash_with_its_reason_below(shown) -> None:
     assert "<small>a</small>" in shown.source
     assert re.search(r"<b>a</b> 0 of 3 people have 30 instances .*the test needs 3", shown.source)
